@@ -1,0 +1,70 @@
+"""The topics: their names, and the one declaration from which they are created and checked."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from app.vocabulary import Provider
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+class Topic(StrEnum):
+    """Every topic of the product except the tables' changelogs."""
+
+    RAW_TEEKRR = "raw.teekrr"
+    RAW_WEBEX_INTERACT = "raw.webex-interact"
+    RAW_PRELUDE = "raw.prelude"
+    RAW_TREBLE = "raw.treble"
+    DELIVERY_FAILED = "delivery.failed"
+    DELIVERY_CONFIRMED = "delivery.confirmed"
+    CREDIT_REQUESTED = "credit.requested"
+    CREDIT_ENTRY = "credit.entry"
+    CREDIT_CHANGED = "credit.changed"
+    SUPPRESSION_REQUESTED = "suppression.requested"
+    SUPPRESSION_CHANGED = "suppression.changed"
+    DELIVERY_STATS = "delivery.stats"
+    PROVIDER_HEALTH = "provider.health"
+    DELIVERY_ALERT = "delivery.alert"
+    DEAD_LETTER = "dead.letter"
+
+
+RAW_TOPICS = {provider: Topic(f"raw.{provider}") for provider in Provider}
+
+
+class Declaration(NamedTuple):
+    """How a topic is to be on the cluster; every topic has the same number of partitions, a setting."""
+
+    name: str
+    retention_ms: int | None
+    """None: kept until compacted away."""
+    compact: bool
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The broker's configuration of this topic."""
+        config = {"cleanup.policy": "compact" if self.compact else "delete"}
+        if self.retention_ms is not None:
+            config["retention.ms"] = str(self.retention_ms)
+        return config
+
+
+def _deleted_after(days: int, *topics: Topic) -> list[Declaration]:
+    return [Declaration(topic, days * DAY_MS, compact=False) for topic in topics]
+
+
+DECLARATIONS: tuple[Declaration, ...] = (
+    *_deleted_after(30, *RAW_TOPICS.values(), Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED),
+    *_deleted_after(30, Topic.SUPPRESSION_REQUESTED),
+    *_deleted_after(90, Topic.CREDIT_REQUESTED, Topic.CREDIT_ENTRY, Topic.DELIVERY_ALERT, Topic.DEAD_LETTER),
+    # increments, to be added up: compaction would keep the last of each key only
+    *_deleted_after(7, Topic.DELIVERY_STATS),
+    *(
+        Declaration(topic, None, compact=True)
+        for topic in (Topic.CREDIT_CHANGED, Topic.SUPPRESSION_CHANGED, Topic.PROVIDER_HEALTH)
+    ),
+)
+
+
+def changelog(application: str, table: str) -> Declaration:
+    """Declare the changelog topic of a table."""
+    return Declaration(f"{application}-{table}-changelog", None, compact=True)
