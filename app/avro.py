@@ -37,7 +37,7 @@ def fingerprint(topic: str) -> str:
     It travels in the header ``avro-fingerprint`` of every record.
     """
     canonical = fastavro.schema.to_parsing_canonical_form(json.loads(schema_text(topic)))
-    return cast("str", fastavro.schema.fingerprint(canonical, "CRC-64-AVRO"))
+    return fastavro.schema.fingerprint(canonical, "CRC-64-AVRO")
 
 
 @cache
