@@ -38,6 +38,8 @@ class Declaration(NamedTuple):
     retention_ms: int | None
     """None: kept until compacted away."""
     compact: bool
+    max_message_bytes: int | None = None
+    """None: the broker's limit."""
 
     @property
     def config(self) -> dict[str, str]:
@@ -45,6 +47,8 @@ class Declaration(NamedTuple):
         config = {"cleanup.policy": "compact" if self.compact else "delete"}
         if self.retention_ms is not None:
             config["retention.ms"] = str(self.retention_ms)
+        if self.max_message_bytes is not None:
+            config["max.message.bytes"] = str(self.max_message_bytes)
         return config
 
 
@@ -55,7 +59,9 @@ def _deleted_after(days: int, *topics: Topic) -> list[Declaration]:
 DECLARATIONS: tuple[Declaration, ...] = (
     *_deleted_after(30, *RAW_TOPICS.values(), Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED),
     *_deleted_after(30, Topic.SUPPRESSION_REQUESTED),
-    *_deleted_after(90, Topic.CREDIT_REQUESTED, Topic.CREDIT_ENTRY, Topic.DELIVERY_ALERT, Topic.DEAD_LETTER),
+    *_deleted_after(90, Topic.CREDIT_REQUESTED, Topic.CREDIT_ENTRY, Topic.DELIVERY_ALERT),
+    # whatever fitted into its own topic must fit here, with the headers that say why it is here
+    Declaration(Topic.DEAD_LETTER, 90 * DAY_MS, compact=False, max_message_bytes=2 * 1024 * 1024),
     # increments, to be added up: compaction would keep the last of each key only
     *_deleted_after(7, Topic.DELIVERY_STATS),
     *(
@@ -66,5 +72,5 @@ DECLARATIONS: tuple[Declaration, ...] = (
 
 
 def changelog(application: str, table: str) -> Declaration:
-    """Declare the changelog topic of a table."""
+    """Declare the changelog topic of a table; ``application`` is the consumer group."""
     return Declaration(f"{application}-{table}-changelog", None, compact=True)

@@ -1,0 +1,57 @@
+"""Records to and from Kafka: Avro values, CloudEvents attributes as headers, dead letters."""
+
+from collections.abc import Sequence
+from functools import cache
+
+from app import avro
+from app.errors import BadInputError
+from app.faust_batches import Record, Transaction
+from app.outputs import DeadLetter, Output
+from app.topics import Topic
+
+SOURCE = b"undelivered"
+
+
+@cache
+def _constant_headers(topic: str) -> list[tuple[str, bytes]]:
+    return [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", f"undelivered.{topic}.v1".encode()),
+        ("ce_source", SOURCE),
+        ("content-type", b"application/avro"),
+        ("avro-fingerprint", avro.fingerprint(topic).encode()),
+    ]
+
+
+def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
+    """Write records of the product, encoded by their topic's schema."""
+    for topic, key, value in outputs:
+        event_id = value.get("event_id") or f"{key}/{transaction.now}"
+        transaction.send(
+            topic,
+            key.encode(),
+            avro.encode(topic, value),
+            [("ce_id", event_id.encode()), *_constant_headers(topic)],
+        )
+
+
+def send_dead_letter(transaction: Transaction, record: Record, letter: DeadLetter) -> None:
+    """Put an unreadable record aside: its bytes and headers as they came, and why."""
+    transaction.send(
+        Topic.DEAD_LETTER,
+        record.key,
+        record.value,
+        [
+            *record.headers,
+            ("origin-topic", record.topic.encode()),
+            ("origin-partition", b"%d" % record.partition),
+            ("origin-offset", b"%d" % record.offset),
+            ("error-class", letter.error.encode()),
+            ("error-text", letter.text.encode()),
+        ],
+    )
+
+
+def bad_input(error: BadInputError) -> DeadLetter:
+    """Turn an error about a record's contents into its dead letter."""
+    return DeadLetter(type(error).__name__, str(error))
