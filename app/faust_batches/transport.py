@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, cast
 
 import aiokafka
+from aiokafka.errors import ConsumerStoppedError
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -27,6 +28,11 @@ class BatchSchema(Schema[Any, Any]):
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer, in its own thread and event loop so that heartbeats never wait for an agent."""
+
+    seeks = 0
+    """How often positions were set back to the committed offsets."""
+    seeks_at_fetch = 0
+    """``seeks`` when the last fetch took its records: with an older one they will be read again."""
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
@@ -52,6 +58,38 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
             retry_backoff_ms=50,
         )
 
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Any:
+        """Take what has arrived for the active partitions, waiting at most ``timeout`` seconds for it.
+
+        aiokafka's own wait is not used: it would go on across a rebalance and hand out, as if they were old, records
+        that it took after the seek; and it would take every partition when none is active.
+        """
+        fetcher = consumer._fetcher  # noqa: SLF001 - pinned version
+        deadline = self.thread_loop.time() + (timeout or 0.0)
+        while self.consumer.flow_active:
+            if consumer._closed or fetcher._closed:  # noqa: SLF001
+                raise ConsumerStoppedError
+            self.seeks_at_fetch = self.seeks
+            # read anew each time: a partition released meanwhile joins the fetch that is waiting
+            if wanted := set(active_partitions):
+                with fetcher._subscriptions.fetch_context():  # noqa: SLF001
+                    records = await fetcher.fetched_records(wanted, timeout=0, max_records=max_records)
+                if records:
+                    return records
+            waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
+            done, _ = await asyncio.wait([waiter], timeout=max(0.0, deadline - self.thread_loop.time()))
+            if not done:
+                waiter.cancel()
+                break
+            waiter.result()
+        return {}
+
     def wake_fetch(self) -> None:
         """Let a waiting fetch look again at which partitions it may take; callable from any thread."""
 
@@ -72,6 +110,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def _seek_to_committed(self) -> Mapping[TP, int]:
         consumer = self._ensure_consumer()
+        self.seeks += 1
         changelogs = self.app.tables.changelog_topics
         partitions = [tp for tp in consumer.assignment() if tp.topic not in changelogs]
         if not partitions:
@@ -93,9 +132,7 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
 class BatchConsumer(driver.Consumer):
     """Yields one message per partition whose value is a :class:`Batch`; never commits by itself."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._released = asyncio.Event()
+    _thread: BatchConsumerThread
 
     def _new_consumer_thread(self) -> BatchConsumerThread:
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -104,18 +141,11 @@ class BatchConsumer(driver.Consumer):
         """Fetch what has arrived for the partitions that have no batch in flight."""
         if not self.flow_active:
             await self.wait(cast("Any", self.can_resume_flow))
-        generation = self.app.consumer_generation_id
-        # the live set, not a copy: a partition released meanwhile may join the fetch that is waiting
         active = self._get_active_partitions()
-        if not active:
-            # an empty set would mean every partition to aiokafka
-            self._released.clear()
-            await self.wait(cast("Any", self._released), timeout=timeout)
-            return
         fetched = await self._getmany(active, timeout)
         for partition, records in fetched.items():
-            if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
-                # a rebalance is under way: what is dropped here is read again after its seek
+            if self.should_stop or not self.flow_active or self._thread.seeks_at_fetch != self._thread.seeks:
+                # a rebalance came in between: what is dropped here is read again after its seek
                 return
             tp = TP(partition.topic, partition.partition)
             active.discard(tp)
@@ -142,8 +172,7 @@ class BatchConsumer(driver.Consumer):
         tps = {TP(batch.topic, batch.partition) for batch in batches}
         if tps and self.flow_active:
             self._get_active_partitions().update(tps & self.assignment())
-            self._released.set()
-            cast("BatchConsumerThread", self._thread).wake_fetch()
+            self._thread.wake_fetch()
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature
         """Commit nothing: offsets travel in the tasks' transactions."""

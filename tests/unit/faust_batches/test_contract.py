@@ -38,6 +38,8 @@ SIGNATURES: list[tuple[Any, str]] = [
     (driver.Consumer._new_consumer_thread, "(self)"),
     (driver.AIOKafkaConsumerThread._create_worker_consumer, "(self, transport)"),
     (driver.AIOKafkaConsumerThread._ensure_consumer, "(self)"),
+    (driver.AIOKafkaConsumerThread._fetch_records, "(self, consumer, active_partitions, timeout, max_records)"),
+    (Fetcher._create_fetch_waiter, "(self)"),
     (driver.AIOKafkaConsumerThread.seek_to_committed, "(self)"),
     (driver.AIOKafkaConsumerThread.getmany, "(self, active_partitions, timeout)"),
     (Consumer.getmany, "(self, timeout)"),
