@@ -13,6 +13,7 @@ from typing import Any, cast
 import fastavro
 
 from app.errors import BadInputError, SchemaError
+from app.topics import SCHEMA_OF, Topic
 
 _PACKAGED = Path(__file__).parent / "schemas"
 SCHEMAS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "schemas"
@@ -24,6 +25,7 @@ def schema_text(topic: str) -> str:
 
     Raises SchemaError when the topic has none.
     """
+    topic = SCHEMA_OF.get(cast("Topic", topic), topic)
     try:
         return (SCHEMAS / f"{topic}.avsc").read_text(encoding="utf-8")
     except FileNotFoundError:

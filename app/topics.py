@@ -22,11 +22,16 @@ class Topic(StrEnum):
     CREDIT_CHANGED = "credit.changed"
     SUPPRESSION_REQUESTED = "suppression.requested"
     SUPPRESSION_CHANGED = "suppression.changed"
+    SUPPRESSION_TRIAL = "suppression.trial"
+    """What the policy would have changed for a tenant in dry run; records of ``suppression.changed``."""
     DELIVERY_STATS = "delivery.stats"
     PROVIDER_HEALTH = "provider.health"
     DELIVERY_ALERT = "delivery.alert"
     DEAD_LETTER = "dead.letter"
 
+
+SCHEMA_OF = {Topic.SUPPRESSION_TRIAL: Topic.SUPPRESSION_CHANGED}
+"""Topics whose values follow another topic's schema."""
 
 RAW_TOPICS = {provider: Topic(f"raw.{provider}") for provider in Provider}
 
@@ -58,7 +63,7 @@ def _deleted_after(days: int, *topics: Topic) -> list[Declaration]:
 
 DECLARATIONS: tuple[Declaration, ...] = (
     *_deleted_after(30, *RAW_TOPICS.values(), Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED),
-    *_deleted_after(30, Topic.SUPPRESSION_REQUESTED),
+    *_deleted_after(30, Topic.SUPPRESSION_REQUESTED, Topic.SUPPRESSION_TRIAL),
     *_deleted_after(90, Topic.CREDIT_REQUESTED, Topic.CREDIT_ENTRY, Topic.DELIVERY_ALERT),
     # whatever fitted into its own topic must fit here, with the headers that say why it is here
     Declaration(Topic.DEAD_LETTER, 90 * DAY_MS, compact=False, max_message_bytes=2 * 1024 * 1024),

@@ -25,8 +25,9 @@ def _constant_headers(topic: str) -> list[tuple[str, bytes]]:
 
 def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
     """Write records of the product, encoded by their topic's schema."""
-    for topic, key, value in outputs:
-        event_id = value.get("event_id") or f"{key}/{transaction.now}"
+    for number, (topic, key, value) in enumerate(outputs):
+        # counts have no identity of their own
+        event_id = value.get("event_id") or f"{transaction.partition}/{transaction.now}/{number}"
         transaction.send(
             topic,
             key.encode(),

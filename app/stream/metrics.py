@@ -1,0 +1,14 @@
+"""Counters of the worker. They count what this process did, aborted transactions included: exact figures are rows."""
+
+from prometheus_client import Counter
+
+IGNORED = Counter(
+    "undelivered_events_ignored_total",
+    "Documented events that are neither failure nor confirmation",
+    ["provider", "event"],
+)
+DEAD_LETTERS = Counter("undelivered_dead_letters_total", "Records that could not be read", ["agent", "source"])
+FORWARDED = Counter(
+    "undelivered_records_forwarded_total", "Records that came to another partition than their key's", ["topic"]
+)
+APPLIED = Counter("undelivered_events_applied_total", "Events with something out of the ordinary", ["agent", "what"])

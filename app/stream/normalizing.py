@@ -1,0 +1,142 @@
+"""Agent ``normalize``: raw webhooks to judged events, credit entries, opt-outs and dead letters.
+
+Its table ``messages`` joins Prelude's events with the recipient that only ``created`` names.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from app.domain import introductions
+from app.errors import BadInputError
+from app.faust_batches import Batch, Record, Transaction
+from app.faust_batches.batch import Rows, partition_of
+from app.normalize import normalize
+from app.outputs import DeadLetter, Normalized, Output, RawRecord
+from app.raw_records import read_headers, record_key
+from app.stream.due import DueRows
+from app.stream.envelope import bad_input, send, send_dead_letter
+from app.stream.metrics import DEAD_LETTERS, IGNORED
+from app.topics import RAW_TOPICS
+from app.vocabulary import Provider
+
+AGENT = "normalize"
+TABLE = "messages"
+TOPICS = tuple(RAW_TOPICS.values())
+MAX_DUE = 1000
+"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
+
+_PROVIDERS: dict[str, Provider] = {topic: provider for provider, topic in RAW_TOPICS.items()}
+_REKEYED = "rekeyed"
+
+
+class Waiting(NamedTuple):
+    """How long messages are remembered."""
+
+    wait_s: int
+    """How long an event waits for its recipient."""
+    retention_s: int
+    """How long a recipient is remembered for events to come."""
+
+
+class Normalizing:
+    """The normalize agent's work on one partition."""
+
+    def __init__(self, tables: Mapping[str, Rows], waiting: Waiting, partitions: int) -> None:
+        self._waiting = waiting
+        self._partitions = partitions
+        rows = tables[TABLE].items()
+        self._due = DueRows((key, introductions.next_due(introductions.decode(row))) for key, row in rows)
+
+    def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
+        """Normalise each record."""
+        for batch in batches:
+            provider = _PROVIDERS[batch.topic]
+            for record in batch.records:
+                self._process_record(provider, record, transaction)
+
+    def tick(self, transaction: Transaction) -> None:
+        """Send what waited too long for its recipient, and forget old messages."""
+        for key in self._due.pop_due(transaction.now, MAX_DUE):
+            stored = transaction.get(TABLE, key)
+            if stored is None:
+                continue
+            row, released = introductions.expire(introductions.decode(stored), transaction.now)
+            send(transaction, released)
+            self._put(key, row, transaction)
+
+    def _process_record(self, provider: Provider, record: Record, transaction: Transaction) -> None:
+        if provider is Provider.PRELUDE and self._rekey(provider, record, transaction):
+            return
+        try:
+            normalized = normalize(_raw_record(provider, record))
+        except BadInputError as error:
+            normalized = Normalized(dead_letter=bad_input(error))
+        if normalized.dead_letter is not None:
+            self._dead_letter(provider, record, normalized.dead_letter, transaction)
+        elif normalized.ignored:
+            IGNORED.labels(provider, normalized.ignored).inc()
+        if normalized.introduces is not None or normalized.awaits:
+            self._join(normalized, transaction)
+        else:
+            send(transaction, normalized.outputs)
+
+    def _rekey(self, provider: Provider, record: Record, transaction: Transaction) -> bool:
+        """Send a record that came to another partition than its message's others on to the right one.
+
+        A producer may leave the key out or hash it differently (librdkafka's default does).
+        """
+        key = record_key(provider, record.value or b"")
+        if key is None or partition_of(key, self._partitions) == record.partition:
+            return False
+        headers = list(record.headers)
+        if any(name == _REKEYED for name, _ in headers):
+            return False
+        headers.append((_REKEYED, b"%d/%d" % (record.partition, record.offset)))
+        transaction.send(record.topic, key, record.value, headers, timestamp=record.timestamp)
+        return True
+
+    def _join(self, normalized: Normalized, transaction: Transaction) -> None:
+        introduction = normalized.introduces
+        tenant = str(normalized.outputs[0].value["tenant"])
+        message = introduction.message_id if introduction else normalized.awaits
+        key = f"{tenant}/{message}".encode()
+        stored = transaction.get(TABLE, key)
+        row = introductions.decode(stored) if stored is not None else None
+        released: tuple[Output, ...] = ()
+        if introduction is not None:
+            row, released = introductions.introduce(row, introduction, transaction.now, self._waiting.retention_s)
+            released = (*normalized.outputs, *released)
+        else:
+            row, released = introductions.park_or_complete(
+                row, normalized.outputs, transaction.now, self._waiting.wait_s, self._waiting.retention_s
+            )
+        send(transaction, released)
+        self._put(key, row, transaction)
+
+    def _put(self, key: bytes, row: introductions.Row | None, transaction: Transaction) -> None:
+        if row is None:
+            transaction.put(TABLE, key, None)
+            self._due.schedule(key, None)
+        else:
+            transaction.put(TABLE, key, introductions.encode(row))
+            self._due.schedule(key, introductions.next_due(row))
+
+    @staticmethod
+    def _dead_letter(provider: Provider, record: Record, letter: DeadLetter, transaction: Transaction) -> None:
+        DEAD_LETTERS.labels(AGENT, provider).inc()
+        send_dead_letter(transaction, record, letter)
+
+
+def _raw_record(provider: Provider, record: Record) -> RawRecord:
+    provenance = read_headers(record.headers)
+    received_at = provenance.received_at if provenance.received_at is not None else record.timestamp * 1000
+    return RawRecord(
+        provider,
+        record.value or b"",
+        provenance.tenant,
+        received_at,
+        provenance.account or f"{provenance.tenant}/{provider}",
+        record.topic,
+        record.partition,
+        record.offset,
+    )

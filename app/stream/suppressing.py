@@ -1,0 +1,122 @@
+"""Agent ``suppress``: failures, confirmations and requests to recipients' rows and ``suppression.changed``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from app import avro
+from app.domain import recipients
+from app.domain.policy import Policy
+from app.domain.recipients import Applied
+from app.domain.rows import Row, decode_row, encode_row
+from app.domain.stats import count_batch
+from app.errors import BadInputError
+from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
+from app.faust_batches import Batch, Record, Transaction
+from app.faust_batches.batch import Rows, partition_of
+from app.identity import canonical, recipient_key
+from app.stream.due import DueRows
+from app.stream.envelope import bad_input, send, send_dead_letter
+from app.stream.health import ProviderHealthReader
+from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
+from app.topics import Topic
+
+AGENT = "suppress"
+TABLE = "recipients"
+TOPICS = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.SUPPRESSION_REQUESTED)
+MAX_DUE = 1000
+"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
+
+
+class Suppressing:
+    """The suppress agent's work on one partition."""
+
+    def __init__(
+        self, tables: Mapping[str, Rows], policy: Policy, health: ProviderHealthReader, partitions: int
+    ) -> None:
+        self._policy = policy
+        self._health = health
+        self._partitions = partitions
+        rows = tables[TABLE].items()
+        self._due = DueRows((key, recipients.next_due(decode_row(value))) for key, value in rows)
+
+    def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
+        """Apply each record to its row; a row is decoded and encoded once for all of them."""
+        rows: dict[bytes, Row] = {}
+        changed: set[bytes] = set()
+        counted: list[tuple[str, Mapping[str, Any]]] = []
+        for batch in batches:
+            for record in batch.records:
+                try:
+                    event = avro.decode(batch.topic, record.value)
+                except BadInputError as error:
+                    DEAD_LETTERS.labels(AGENT, batch.topic).inc()
+                    send_dead_letter(transaction, record, bad_input(error))
+                    continue
+                if batch.topic != Topic.SUPPRESSION_REQUESTED:
+                    counted.append((batch.topic, event))
+                elif self._forward(event, record, transaction):
+                    continue
+                if event["recipient"]:
+                    self._apply(batch.topic, event, rows, changed, transaction)
+        for key in changed:
+            self._put(key, rows[key], transaction)
+        send(transaction, count_batch(counted))
+
+    def tick(self, transaction: Transaction) -> None:
+        """End the suppressions whose time is over."""
+        for key in self._due.pop_due(transaction.now, MAX_DUE):
+            row = decode_row(transaction.get(TABLE, key))
+            applied = recipients.expire(row, key.decode(), self._policy, transaction.now)
+            self._tell(applied, transaction)
+            if applied.changed:
+                self._put(key, row, transaction)
+
+    def _apply(
+        self,
+        topic: str,
+        event: dict[str, Any],
+        rows: dict[bytes, Row],
+        changed: set[bytes],
+        transaction: Transaction,
+    ) -> None:
+        key = recipient_key(event["tenant"], event["recipient"]).encode()
+        row = rows.get(key)
+        if row is None:
+            row = rows[key] = decode_row(transaction.get(TABLE, key))
+        applied = self._applied(topic, event, row, transaction.now)
+        if applied.changed:
+            changed.add(key)
+        if applied.duplicate or applied.note:
+            APPLIED.labels(AGENT, "duplicate" if applied.duplicate else applied.note).inc()
+        self._tell(applied, transaction)
+
+    def _applied(self, topic: str, event: dict[str, Any], row: Row, now: int) -> Applied:
+        if topic == Topic.DELIVERY_FAILED:
+            degraded = self._health.is_degraded(event["tenant"], event["provider"], event["channel"])
+            return recipients.apply_failed(row, cast("DeliveryFailed", event), self._policy, now, degraded=degraded)
+        if topic == Topic.DELIVERY_CONFIRMED:
+            return recipients.apply_confirmed(row, cast("DeliveryConfirmed", event), self._policy, now)
+        return recipients.apply_request(row, cast("SuppressionRequested", event), self._policy, now)
+
+    def _forward(self, event: dict[str, Any], record: Record, transaction: Transaction) -> bool:
+        """Bring a request's address to its one spelling, and the record to that address's partition.
+
+        A person writes an address as they like, and a producer may hash its key differently.
+        """
+        event["recipient"] = canonical(event["recipient"], event["channel"]).value
+        key = recipient_key(event["tenant"], event["recipient"]).encode()
+        if partition_of(key, self._partitions) == record.partition:
+            return False
+        FORWARDED.labels(record.topic).inc()
+        value = avro.encode(record.topic, event)
+        transaction.send(record.topic, key, value, list(record.headers), timestamp=record.timestamp)
+        return True
+
+    def _put(self, key: bytes, row: Row, transaction: Transaction) -> None:
+        transaction.put(TABLE, key, encode_row(row))
+        self._due.schedule(key, recipients.next_due(row))
+
+    @staticmethod
+    def _tell(applied: Applied, transaction: Transaction) -> None:
+        send(transaction, applied.outputs)
+        send(transaction, [output._replace(topic=Topic.SUPPRESSION_TRIAL) for output in applied.trial])
