@@ -1,0 +1,125 @@
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from app.faust_batches.batch import partition_of
+from app.faust_batches.store import MemoryRows
+from app.raw_records import headers
+from app.stream.normalizing import TABLE, Normalizing, Waiting
+from tests.agents.records import NOW, SECOND, Bench, Consumed
+
+WAITING = Waiting(wait_s=60, retention_s=1000)
+MESSAGE = "tx_01htjet67afxhta23j7dtekneh"
+CREATED: dict[str, Any] = {
+    "id": "evt_1",
+    "type": "transactional.message.created",
+    "created_at": "2026-05-06T10:00:00Z",
+    "payload": {"id": MESSAGE, "to": "+33612345678", "created_at": "2026-05-06T10:00:00Z"},
+}
+FAILED: dict[str, Any] = {
+    "id": "evt_2",
+    "type": "transactional.message.failed",
+    "created_at": "2026-05-06T10:01:00Z",
+    "payload": {"message_id": MESSAGE, "status": "failed", "reason": "unknown_recipient"},
+}
+
+
+HEADERS = headers("acme", NOW, "test", verified=True, account="")
+
+
+def raw(
+    document: object,
+    topic: str = "raw.prelude",
+    offset: int = 0,
+    found: Sequence[tuple[str, bytes]] = HEADERS,
+) -> Consumed:
+    value = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Consumed(topic, 0, offset, MESSAGE.encode(), value, found)
+
+
+def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1) -> Bench:
+    tables = tables or {TABLE: MemoryRows()}
+    return Bench(Normalizing(tables, WAITING, partitions), tables)
+
+
+def failures(sent: list[tuple[str, bytes | None, Any]]) -> list[tuple[bytes | None, str, str]]:
+    return [(key, value["recipient"], value["reason"]) for topic, key, value in sent if topic == "delivery.failed"]
+
+
+@pytest.mark.parametrize("order", [(CREATED, FAILED), (FAILED, CREATED)], ids=["in order", "failure first"])
+def test_a_failure_gets_the_recipient_that_its_created_event_names(order: tuple[Any, Any]) -> None:
+    """In either order, and across a restart in between: the row is all that is kept."""
+    first = bench()
+    first.process(raw(order[0]))
+    restarted = bench(dict(first.tables))
+    restarted.process(raw(order[1], offset=1))
+    sent = first.take() + restarted.take()
+    assert failures(sent) == [(b"acme/+33612345678", "+33612345678", "invalid_recipient")]
+    assert sorted(topic for topic, _, _ in sent) == ["delivery.confirmed", "delivery.failed"]
+
+
+def test_a_failure_whose_created_event_never_comes_goes_out_without_recipient() -> None:
+    """After the configured time, once, also when a restart came in between."""
+    before = bench()
+    before.process(raw(FAILED))
+    before.tick(NOW + 59 * SECOND)
+    assert before.take() == []
+    after = bench(dict(before.tables))
+    after.tick(NOW + 61 * SECOND)
+    after.tick(NOW + 62 * SECOND)
+    assert failures(after.take()) == [(f"acme/~prelude/{MESSAGE}".encode(), "", "invalid_recipient")]
+
+
+def test_a_message_is_forgotten_after_its_retention() -> None:
+    """Rows leave the table, with a tombstone."""
+    forgetful = bench()
+    forgetful.process(raw(CREATED))
+    assert len(list(forgetful.tables[TABLE].items())) == 1
+    forgetful.tick(NOW + 1001 * SECOND)
+    assert list(forgetful.tables[TABLE].items()) == []
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_with_its_bytes_and_the_reason() -> None:
+    """The original key, bytes and headers stay; the place and the error are added."""
+    unhappy = bench()
+    unhappy.process(raw(b"{", topic="raw.teekrr", offset=7))
+    assert unhappy.take() == [("dead.letter", MESSAGE.encode(), b"{")]
+    found = unhappy.headers[0]
+    assert found["tenant"] == b"acme"
+    assert (found["origin-topic"], found["origin-partition"], found["origin-offset"]) == (b"raw.teekrr", b"0", b"7")
+    assert found["error-class"] == b"BadInputError"
+    assert b"JSON" in found["error-text"]
+
+
+def test_a_record_without_tenant_is_a_dead_letter() -> None:
+    """Nobody's message cannot be judged; it is kept."""
+    unhappy = bench()
+    unhappy.process(raw(FAILED, topic="raw.teekrr", found=[]))
+    assert [topic for topic, _, _ in unhappy.take()] == ["dead.letter"]
+    assert unhappy.headers[0]["error-text"] == b"header tenant: missing; every raw record needs one"
+
+
+def test_a_prelude_record_in_a_foreign_partition_is_sent_on_to_its_own_once() -> None:
+    """Its key there is the message id; a record that was sent on before is taken as it is."""
+    partitions = next(count for count in range(2, 50) if partition_of(MESSAGE.encode(), count) != 0)
+    lost = bench(partitions=partitions)
+    lost.process(Consumed("raw.prelude", 0, 5, None, orjson.dumps(CREATED), HEADERS))
+    assert lost.take() == [("raw.prelude", MESSAGE.encode(), orjson.dumps(CREATED))]
+    again = [*HEADERS, ("rekeyed", b"0/5")]
+    assert lost.headers[0] == dict(again)
+    lost.process(Consumed("raw.prelude", 0, 6, MESSAGE.encode(), orjson.dumps(CREATED), again))
+    assert [topic for topic, _, _ in lost.take()] == ["delivery.confirmed"]
+
+
+def test_records_say_where_they_come_from() -> None:
+    """CloudEvents attributes, the schema's fingerprint, and the pointer to the raw record."""
+    happy = bench()
+    happy.process(raw(CREATED, offset=9))
+    [(_, _, value)] = happy.take()
+    found = happy.headers[0]
+    assert found["ce_id"] == value["event_id"].encode()
+    assert (found["ce_specversion"], found["ce_type"]) == (b"1.0", b"undelivered.delivery.confirmed.v1")
+    assert len(found["avro-fingerprint"]) == 16
+    assert (value["raw_topic"], value["raw_partition"], value["raw_offset"]) == ("raw.prelude", 0, 9)
