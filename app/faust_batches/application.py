@@ -62,6 +62,8 @@ class BatchApp(faust.App):
                     application_id=self.conf.id,
                     connection=self.connection,
                     transaction_timeout_ms=int(self._transaction_timeout_s * 1000),
+                    # well below the time that the group waits for its members
+                    drain_timeout_s=self.conf.broker_rebalance_timeout / 2,
                     release=self._release,
                     crash=self.crash,
                 )

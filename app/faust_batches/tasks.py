@@ -25,6 +25,8 @@ class Environment(NamedTuple):
     connection: Mapping[str, Any]
     """aiokafka's keyword arguments for bootstrap and security."""
     transaction_timeout_ms: int
+    drain_timeout_s: float
+    """How long a task may take to end its transaction before its partitions go elsewhere."""
     release: Callable[[Sequence[Batch]], Awaitable[None]]
     crash: Callable[[BaseException], Awaitable[None]]
 
@@ -50,8 +52,10 @@ class Tasks:
 
     def summary(self) -> str:
         """Say what this worker owns, for its log."""
-        rows = sum(1 for store in self.stores.values() for part in store.partitions.values() for _ in part.items())
-        return f"{len(self._tasks)} tasks, {rows} rows"
+        owned: dict[str, list[int]] = {}
+        for agent, partition in sorted(self._tasks):
+            owned.setdefault(agent, []).append(partition)
+        return ", ".join(f"{agent} {partitions}" for agent, partitions in owned.items()) or "no partitions"
 
     def feed(self, agent: str, batch: Batch) -> None:
         """Hand a batch to its task."""
@@ -123,7 +127,11 @@ class Tasks:
             await self._environment.crash(error)
 
     async def drain(self) -> None:
-        """Let each task end the transaction it is in, then let go of them all; their rows stay."""
+        """Let each task end the transaction it is in, then let go of them all; their rows stay.
+
+        A task that cannot end in time is cancelled: whether its transaction took effect is read from the changelogs
+        and the committed offsets at the next assignment, here or elsewhere.
+        """
         if self._taking_over is not None:
             self._taking_over.cancel()
             await asyncio.wait([self._taking_over])
@@ -131,7 +139,10 @@ class Tasks:
         for task in self._tasks.values():
             task.finish()
         if self._loops:
-            await asyncio.wait(self._loops)
+            _, late = await asyncio.wait(self._loops, timeout=self._environment.drain_timeout_s)
+            for loop in late:
+                loop.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         await asyncio.gather(*(task.producer.stop() for task in self._tasks.values()))
         self._loops = []
         self._tasks = {}
