@@ -43,7 +43,7 @@ class Suppressing:
         """Apply each record to its row; a row is decoded and encoded once for all of them."""
         rows: dict[bytes, Row] = {}
         changed: set[bytes] = set()
-        counted: list[tuple[str, Mapping[str, Any]]] = []
+        counted: list[DeliveryFailed | DeliveryConfirmed] = []
         for batch in batches:
             for record in batch.records:
                 try:
@@ -52,15 +52,15 @@ class Suppressing:
                     DEAD_LETTERS.labels(AGENT, batch.topic).inc()
                     send_dead_letter(transaction, record, bad_input(error))
                     continue
-                if batch.topic != Topic.SUPPRESSION_REQUESTED:
-                    counted.append((batch.topic, event))
-                elif self._forward(event, record, transaction):
+                requested = batch.topic == Topic.SUPPRESSION_REQUESTED
+                if requested and self._forward(event, record, transaction):
                     continue
-                if event["recipient"]:
-                    self._apply(batch.topic, event, rows, changed, transaction)
+                known = event["recipient"] and self._apply(batch.topic, event, rows, changed, transaction)
+                if not known and not requested:
+                    counted.append(cast("DeliveryFailed | DeliveryConfirmed", event))
         for key in changed:
             self._put(key, rows[key], transaction)
-        send(transaction, count_batch(counted))
+        send(transaction, count_batch(counted, self._policy))
 
     def tick(self, transaction: Transaction) -> None:
         """End the suppressions whose time is over."""
@@ -78,7 +78,8 @@ class Suppressing:
         rows: dict[bytes, Row],
         changed: set[bytes],
         transaction: Transaction,
-    ) -> None:
+    ) -> bool:
+        """Apply an event; True when its row knew it already."""
         key = recipient_key(event["tenant"], event["recipient"]).encode()
         row = rows.get(key)
         if row is None:
@@ -89,6 +90,7 @@ class Suppressing:
         if applied.duplicate or applied.note:
             APPLIED.labels(AGENT, "duplicate" if applied.duplicate else applied.note).inc()
         self._tell(applied, transaction)
+        return applied.duplicate
 
     def _applied(self, topic: str, event: dict[str, Any], row: Row, now: int) -> Applied:
         if topic == Topic.DELIVERY_FAILED:

@@ -1,0 +1,150 @@
+"""Agent ``credit``: billing's commands and providers' reports to accounts, messages and ``credit.changed``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from app import avro
+from app.domain.accounts import (
+    Account,
+    Message,
+    decode_account,
+    decode_message,
+    encode_account,
+    encode_message,
+    message_key,
+)
+from app.domain.credits import apply_command, apply_entry
+from app.domain.policy import Policy
+from app.domain.reservations import next_due, tend
+from app.errors import BadInputError
+from app.events import CreditEntry, CreditRequested
+from app.faust_batches import Batch, Record, Transaction
+from app.faust_batches.batch import Rows, partition_of
+from app.outputs import DeadLetter
+from app.stream.due import DueRows
+from app.stream.envelope import bad_input, send, send_dead_letter
+from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
+from app.topics import Topic
+
+AGENT = "credit"
+TABLE = "credits"
+TOPICS = (Topic.CREDIT_ENTRY, Topic.CREDIT_REQUESTED)
+SEPARATOR = b"\x1f"
+"""Between account and message id in the key of a message's row."""
+MAX_DUE = 1000
+"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
+
+_FROZEN = DeadLetter("FrozenAccountError", "account: frozen since its sums broke; redrive this record after its repair")
+
+
+class _Rows:
+    """The rows that one round touches: decoded once, encoded once at its end."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.accounts: dict[bytes, Account] = {}
+        self.messages: dict[bytes, Message | None] = {}
+        """None: forgotten; empty: nothing was ever reported of it."""
+
+    def account(self, key: bytes, tenant: str) -> Account:
+        """Return an account, a new one of this tenant if it is not known."""
+        if key not in self.accounts:
+            self.accounts[key] = decode_account(self._transaction.get(TABLE, key), tenant)
+        return self.accounts[key]
+
+    def message(self, key: bytes) -> Message:
+        """Return a message, a new one if it is not known."""
+        found = self.messages.get(key)
+        if found is None:
+            found = self.messages[key] = decode_message(self._transaction.get(TABLE, key))
+        return found
+
+
+class Crediting:
+    """The credit agent's work on one partition. An account and all its messages live in one partition."""
+
+    def __init__(self, tables: Mapping[str, Rows], policy: Policy, partitions: int) -> None:
+        self._policy = policy
+        self._partitions = partitions
+        self._due = DueRows(
+            (key, next_due(decode_message(value), policy)) for key, value in tables[TABLE].items() if SEPARATOR in key
+        )
+
+    def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
+        """Apply each record to its account and message."""
+        rows = _Rows(transaction)
+        changed: set[bytes] = set()
+        for batch in batches:
+            for record in batch.records:
+                try:
+                    event = avro.decode(batch.topic, record.value)
+                except BadInputError as error:
+                    self._put_aside(record, bad_input(error), transaction)
+                else:
+                    self._apply(event, record, rows, changed, transaction)
+        self._store(rows, changed, transaction)
+
+    def tick(self, transaction: Transaction) -> None:
+        """Report stale reservations and forget finished messages."""
+        rows = _Rows(transaction)
+        changed: set[bytes] = set()
+        for key in self._due.pop_due(transaction.now, MAX_DUE):
+            account_key = key.partition(SEPARATOR)[0]
+            message = rows.message(key)
+            if not message:
+                continue
+            account = rows.account(account_key, "")
+            tended = tend(account, message, key.decode(), self._policy, transaction.now)
+            send(transaction, tended.outputs)
+            if tended.forget:
+                rows.messages[key] = None
+            if tended.forget or tended.outputs:
+                changed |= {account_key, key}
+            else:
+                self._due.schedule(key, tended.due)
+        self._store(rows, changed, transaction)
+
+    def _apply(
+        self,
+        event: dict[str, Any],
+        record: Record,
+        rows: _Rows,
+        changed: set[bytes],
+        transaction: Transaction,
+    ) -> None:
+        account_key = event["account"].encode()
+        if partition_of(account_key, self._partitions) != record.partition:
+            FORWARDED.labels(record.topic).inc()
+            headers = list(record.headers)
+            transaction.send(record.topic, account_key, record.value, headers, timestamp=record.timestamp)
+            return
+        account = rows.account(account_key, event["tenant"])
+        key = message_key(event["account"], event["message_id"]).encode()
+        message = rows.message(key) if event["message_id"] else {}
+        if record.topic == Topic.CREDIT_ENTRY:
+            booked = apply_entry(account, message, cast("CreditEntry", event), self._policy, transaction.now)
+        else:
+            booked = apply_command(account, message, cast("CreditRequested", event), self._policy, transaction.now)
+        send(transaction, booked.outputs)
+        if booked.duplicate:
+            APPLIED.labels(AGENT, "duplicate").inc()
+        if booked.frozen:
+            self._put_aside(record, _FROZEN, transaction)
+        if booked.changed:
+            changed.add(account_key)
+            if event["message_id"]:
+                changed.add(key)
+
+    def _store(self, rows: _Rows, changed: set[bytes], transaction: Transaction) -> None:
+        for key in changed:
+            if SEPARATOR not in key:
+                transaction.put(TABLE, key, encode_account(rows.accounts[key]))
+                continue
+            message = rows.messages[key]
+            transaction.put(TABLE, key, encode_message(message) if message else None)
+            self._due.schedule(key, next_due(message, self._policy) if message else None)
+
+    @staticmethod
+    def _put_aside(record: Record, letter: DeadLetter, transaction: Transaction) -> None:
+        DEAD_LETTERS.labels(AGENT, record.topic).inc()
+        send_dead_letter(transaction, record, letter)
