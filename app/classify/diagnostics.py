@@ -1,0 +1,132 @@
+"""Judges what a receiving mail system answered.
+
+First hit wins: the receiver's own rows, the wording, the enhanced code, vague wording, the basic code, the class.
+"""
+
+import functools
+
+from app.classify.codes import INDEX
+from app.classify.phrases import PhraseBook, Words, split_words
+from app.classify.receivers import receiver_verdict, recognise
+from app.classify.smtp import Reply, parse_reply
+from app.classify.tables import LONGEST_TEXT, Row, Source, parse_table, read_text
+from app.classify.verdict import Verdict, unmapped
+from app.vocabulary import Attribution, Confidence, Permanence, Reason
+
+RULES = Source("email_rules", "email", prefixed=False)
+PHRASES = Source("email_phrases", "", prefixed=False)
+_VAGUE = "late/"
+_CACHED = 16_384
+"""Diagnostics remembered; a campaign to one receiver repeats the same few."""
+
+_BEFORE_THE_RECIPIENT = (
+    " refused to talk to me ",
+    " after initial connection ",
+    " after connection ",
+    " after mail from ",
+    " in reply to mail from ",
+    " after helo ",
+    " after ehlo ",
+    " in reply to helo ",
+    " in reply to ehlo ",
+    " while performing the helo ",
+    " while performing the ehlo ",
+)
+"""The sending system says that it had not named the recipient yet, so the answer cannot be about the recipient."""
+
+_CATCH_ALL = frozenset({"5.7.0", "5.7.1"})
+"""Codes that are filed under the sender and stand for every refusal; any other code of the sender is meant."""
+
+_ABOUT_THE_DOMAIN = "email_rules:no-mail-domain"
+
+
+def _books() -> tuple[PhraseBook, PhraseBook]:
+    rules = parse_table(RULES, read_text(RULES.table))
+    text = read_text(PHRASES.table)
+    vague = {row.code for row in rules if row.code.startswith(_VAGUE)}
+    return _book(rules, text, vague, keep=False), _book(rules, text, vague, keep=True)
+
+
+def _book(rules: list[Row], text: str, vague: set[str], *, keep: bool) -> PhraseBook:
+    header, *lines = text.splitlines(keepends=True)
+    kept = [line for line in lines if (line.partition(",")[0] in vague) is keep]
+    return PhraseBook([row for row in rules if (row.code in vague) is keep], PHRASES, "".join([header, *kept]))
+
+
+_CLEAR_WORDING, _VAGUE_WORDING = _books()
+
+
+def classify_diagnostic(text: str, *, status: str = "", reply: str = "", receiver: str = "") -> Verdict:
+    """The verdict on an SMTP diagnostic in any of the forms that providers hand on.
+
+    ``status`` and ``reply`` are the enhanced and the basic code where the provider gives them in fields of their own;
+    ``receiver`` is the receiving host or its known name. Looks at the first ``LONGEST_TEXT`` characters.
+    """
+    return _judge(text[:LONGEST_TEXT], status.strip()[:16], reply.strip()[:16], receiver[:256])
+
+
+@functools.lru_cache(maxsize=_CACHED)
+def _judge(text: str, status: str, reply: str, host: str) -> Verdict:
+    codes = parse_reply(text, status, reply)
+    words = split_words(text)
+    receiver = recognise(words, host)
+    verdict = _decide(text, words, codes, receiver)
+    if codes.temporary:
+        verdict = verdict._replace(permanence=Permanence.TRANSIENT)
+    given = codes.enhanced or codes.basic
+    return verdict._replace(
+        code=f"smtp:{given}" if given else "",
+        smtp_reply=codes.basic,
+        smtp_enhanced=codes.enhanced,
+        receiver=receiver,
+    )
+
+
+def _decide(text: str, words: Words, codes: Reply, receiver: str) -> Verdict:
+    if receiver and (own := receiver_verdict(receiver, codes, text)):
+        return own
+    marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
+    verdict = _CLEAR_WORDING.find(words, marks) or _by_codes(codes, _VAGUE_WORDING.find(words, marks))
+    return _unless_about_us(verdict, codes, words.joined) if verdict.suppresses else verdict
+
+
+def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
+    """The verdict, unless codes or stage show that the receiver spoke of the sender and not of the recipient."""
+    for code in (INDEX["smtp"].get(codes.enhanced), INDEX["basic"].get(codes.basic)):
+        if code and code.attribution is Attribution.SENDER and codes.enhanced not in _CATCH_ALL:
+            return code
+    if verdict.decided_by != _ABOUT_THE_DOMAIN and any(mark in joined for mark in _BEFORE_THE_RECIPIENT):
+        return verdict._replace(reason=Reason.CARRIER_REJECTED, attribution=Attribution.SENDER)
+    return verdict
+
+
+def _by_codes(codes: Reply, vague: Verdict | None) -> Verdict:
+    """The verdict on the codes; vague wording goes before a code that leaves open what happened."""
+    verdict = INDEX["smtp"].get(codes.enhanced)
+    if verdict is None and codes.enhanced.startswith("2."):
+        verdict = INDEX["smtp"]["2.1.5"]
+    if verdict and verdict.reason is not Reason.UNKNOWN:
+        return vague if vague and verdict.permanence is Permanence.UNDETERMINED else verdict
+    default = INDEX["smtp"].get(f"{(codes.enhanced or codes.basic)[:1]}.*.*")
+    return vague or INDEX["basic"].get(codes.basic) or default or unmapped("")
+
+
+def classify_bounce(bounce_type: str, subtype: str, diagnostic: str) -> Verdict:
+    """The verdict on an SES bounce: the receiver's own answer where it is specific, otherwise SES's type and subtype.
+
+    Echoes of a suppression list stay echoes whatever the diagnostic says, for nothing was attempted.
+    """
+    word = INDEX["ses_bounce"].get(f"{bounce_type}/{subtype}".strip().casefold()[:128])
+    word = word or INDEX["ses_bounce"].get(f"{bounce_type.strip().casefold()[:64]}/*") or unmapped("")
+    if word.reason in {Reason.RECIPIENT_SUPPRESSED, Reason.RECIPIENT_OPTED_OUT, Reason.NOT_FAILURE}:
+        return word
+    said = classify_diagnostic(diagnostic)
+    if _specific(said):
+        return said
+    return word._replace(smtp_reply=said.smtp_reply, smtp_enhanced=said.smtp_enhanced, receiver=said.receiver)
+
+
+def _specific(verdict: Verdict) -> bool:
+    """Whether a diagnostic says more than that something was refused."""
+    named = verdict.confidence in {Confidence.CODE, Confidence.TEXT} and verdict.reason is not Reason.UNKNOWN
+    return named and not verdict.decided_by.startswith(f"{RULES.table}:{_VAGUE}")

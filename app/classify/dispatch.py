@@ -1,0 +1,122 @@
+"""Chooses the classification for a channel and a provider, as the command line asks for it."""
+
+import re
+
+from app.classify.codes import INDEX, ROWS, classify_code, ses_submission, ses_text_alone
+from app.classify.diagnostics import classify_bounce, classify_diagnostic
+from app.classify.sms import classify_sms_text
+from app.classify.verdict import Verdict
+from app.vocabulary import Confidence, Permanence, Reason
+
+_SES_CODE_IN_TEXT = re.compile(r"\(([A-Z][A-Za-z]{4,60})\) when calling|^\s{0,8}([A-Z][A-Za-z]{4,60}):")
+_META_CODE_IN_TEXT = re.compile(r"\(#?(\d{3,7})\)")
+_BOUNCE_TYPES = frozenset(row.code.partition("/")[0].casefold() for row in ROWS if row.namespace == "ses_bounce")
+_LONGEST = 256
+
+
+def _meta_titles() -> dict[str, Verdict]:
+    """Verdicts by Meta's titles, for failures that arrive without their number.
+
+    A title that two different failures share is left out, and one that would suppress by its wording alone as well
+    (``Message undeliverable`` is what anybody may write), unless it is an opt-out.
+    """
+    titles: dict[str, set[Verdict]] = {}
+    for row in ROWS:
+        if row.namespace == "meta" and "-" not in row.code:
+            verdict = INDEX["meta"][row.code]._replace(confidence=Confidence.TEXT)
+            titles.setdefault(row.title.casefold(), set()).add(verdict)
+    single = {title: next(iter(verdicts)) for title, verdicts in titles.items() if len(verdicts) == 1}
+    return {
+        title: verdict
+        for title, verdict in single.items()
+        if not verdict.suppresses or verdict.reason is Reason.RECIPIENT_OPTED_OUT
+    }
+
+
+_META_TITLES = _meta_titles()
+
+
+def classify(channel: str, provider: str = "", code: str = "", text: str = "") -> Verdict:
+    """The verdict on whatever is known of a failure.
+
+    A code with a namespace of its own (``twilio:30003``) is taken as that; otherwise provider and channel say where a
+    code belongs. Prelude's code is a reason or ``status/reason``; an e-mail's code is an SES error, an SES bounce
+    ``Type/Subtype`` or an SMTP code, and its text a diagnostic.
+    """
+    channel, provider = channel.strip().casefold(), provider.strip().casefold()
+    namespace, colon, rest = code[:_LONGEST].strip().partition(":")
+    namespace = namespace.strip().casefold()
+    if colon and namespace in INDEX:
+        return _in_namespace(namespace, rest, text)
+    if provider in {"prelude", "treble"}:
+        return _in_namespace(provider, code, text)
+    if channel == "whatsapp":
+        return classify_meta(code, text)
+    if channel == "email":
+        return classify_email(code, text)
+    return classify_sms_text(text, code, "webex_interact" if provider == "webex-interact" else "elfo")
+
+
+def _in_namespace(namespace: str, code: str, text: str) -> Verdict:
+    match namespace:
+        case "prelude":
+            return classify_prelude(code)
+        case "meta":
+            return classify_meta(code, text)
+        case "smtp" | "ses_bounce":
+            return classify_email(code, text)
+        case "ses":
+            return classify_code(namespace, code, text)
+        case "treble":
+            return classify_code(namespace, code)
+        case _:
+            return classify_sms_text(text, code, namespace)
+
+
+def classify_prelude(code: str) -> Verdict:
+    """The verdict on a Prelude reason or ``status/reason``; ``expired`` overrides a reason that is not permanent."""
+    status, slash, reason = code.strip().casefold().partition("/")
+    if not slash:
+        return classify_code("prelude", code)
+    cause = classify_code("prelude", f"reason:{reason.removeprefix('reason:')}")
+    if status.removeprefix("status:") == "expired" and cause.permanence is not Permanence.PERMANENT:
+        return classify_code("prelude", "status:expired")._replace(code=cause.code)
+    return cause if reason else classify_code("prelude", f"status:{status}")
+
+
+def classify_meta(code: str, text: str) -> Verdict:
+    """The verdict on a Meta error number, or on the text of one that came without it."""
+    if code.strip():
+        return classify_code("meta", code)
+    named = _META_CODE_IN_TEXT.search(text[:_LONGEST])
+    if named and named[1] in INDEX["meta"]:
+        return classify_code("meta", named[1])
+    return _META_TITLES.get(text[:_LONGEST].strip().rstrip(".").casefold()) or classify_code("meta", "")
+
+
+def classify_email(code: str, text: str) -> Verdict:
+    """The verdict on an SES error, an SES bounce ``Type/Subtype`` or an SMTP code, and on the diagnostic with it."""
+    code = code.strip()
+    if not code:
+        return _email_text(text)
+    kind, _, subtype = code.partition("/")
+    if kind.casefold() in _BOUNCE_TYPES:
+        return classify_bounce(kind, subtype, text)
+    if code[0].isdecimal():
+        judged = classify_diagnostic(text, status=code, reply=code)
+        submission = ses_submission(code, text)
+        return submission if submission and judged.confidence is not Confidence.TEXT else judged
+    verdict = classify_code("ses", code, text)
+    if verdict.confidence is not Confidence.UNMAPPED:
+        return verdict
+    said = _email_text(text)
+    return said._replace(code=said.code or verdict.code)
+
+
+def _email_text(text: str) -> Verdict:
+    named = _SES_CODE_IN_TEXT.search(text[:_LONGEST])
+    if named:
+        verdict = classify_code("ses", named[1] or named[2], text)
+        if verdict.confidence is not Confidence.UNMAPPED:
+            return verdict
+    return ses_text_alone(text) or classify_diagnostic(text)

@@ -1,0 +1,206 @@
+"""Finds what a text says by phrases of whole words, in time that grows with the text, not with the number of phrases.
+
+A phrase is words in lower case. ``{a|b c}`` is one of several, ``[a]`` may be missing, ``..`` is a gap of up to five
+words. There is nothing to repeat without bound, so no text can make a match slow. A phrase is tried only if its rarest
+word, its key, is in the text.
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from app.classify.tables import LONGEST_TEXT, Row, Source, broken, csv_rows
+from app.classify.verdict import Verdict
+from app.vocabulary import Confidence
+
+PHRASE_COLUMNS = ("rule", "phrase", "codes")
+
+_FREQUENT = frozenset(
+    [
+        "account",
+        "address",
+        "blocked",
+        "client",
+        "connection",
+        "delivery",
+        "domain",
+        "email",
+        "error",
+        "from",
+        "host",
+        "mail",
+        "mailbox",
+        "message",
+        "messages",
+        "not",
+        "recipient",
+        "rejected",
+        "remote",
+        "sender",
+        "sending",
+        "server",
+        "service",
+        "temporarily",
+        "the",
+        "this",
+        "try",
+        "unable",
+        "user",
+        "with",
+        "your",
+    ]
+)
+"""Words of many answers: poor keys, because they make a phrase be tried in vain."""
+
+_GAP = r"(?:\S+ ){0,5}?"
+_ELEMENT = re.compile(r"\{([^{}\[\]]+)\}|\[([^{}\[\]]+)\]|(\.\.)|([^\s{}\[\]|]+)")
+_WORD = re.compile(r"[^\W_]+")
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']{1,64}@[^\s<>()\[\],;:\"']{1,255}")
+_SUBJECT = re.compile(r"\bsubject:.{0,60}")
+"""The subject of our own message, which may say anything."""
+
+_REPEATED_CODE = re.compile(r"(?<!\d)[245]\d\d(?:-|[- ]#?(?=[245]\.\d))(?:[245]\.\d{1,3}\.\d{1,3})?")
+
+
+class Words(NamedTuple):
+    """A text as its words."""
+
+    joined: str
+    """The words with a space before and after each."""
+    distinct: frozenset[str]
+
+
+class Phrase(NamedTuple):
+    """One wording of a rule."""
+
+    rank: int
+    """Rules are tried in the order of their file."""
+    literal: str
+    """The phrase as words, when it has no choices; otherwise empty."""
+    pattern: re.Pattern[str] | None
+    codes: frozenset[str]
+    """Enhanced or basic codes, or classes (``5``), of which the text must carry one; empty: any."""
+    verdict: Verdict
+
+    def said_in(self, words: Words, codes: frozenset[str]) -> bool:
+        """Whether the text says this, under one of the codes that the phrase asks for."""
+        if self.codes and not self.codes & codes:
+            return False
+        if self.pattern is None:
+            return self.literal in words.joined
+        return self.pattern.search(words.joined) is not None
+
+
+def split_words(text: str) -> Words:
+    """The words of a text: lower case, without accents, apostrophes, addresses and repeated reply codes."""
+    text = text[:LONGEST_TEXT].lower()
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKD", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+        text = "".join(letter for letter in folded if not unicodedata.combining(letter))[:LONGEST_TEXT]
+    text = text.replace("\\r", " ").replace("\\n", " ").replace("'", "").replace("e-mail", "email")
+    if "subject:" in text:
+        text = _SUBJECT.sub(" ", text)
+    if "@" in text:
+        text = _ADDRESS.sub(" addr ", text)
+    found = _WORD.findall(_REPEATED_CODE.sub(" ", text))
+    return Words(f" {' '.join(found)} ", frozenset(found))
+
+
+class PhraseBook:
+    """Rules in order, each with its wordings; built once from two tables."""
+
+    def __init__(self, rules: list[Row], source: Source, phrases_text: str) -> None:
+        ranks = {row.code: rank for rank, row in enumerate(rules)}
+        found: list[tuple[Phrase, list[str]]] = []
+        seen: set[tuple[str, str]] = set()
+        for line, fields in csv_rows(source.table, phrases_text, PHRASE_COLUMNS):
+            rank = ranks.get(fields["rule"])
+            if rank is None:
+                raise broken(source.table, line, f"there is no rule {fields['rule']}")
+            if (fields["phrase"], fields["codes"]) in seen:
+                raise broken(source.table, line, "this phrase stands here twice")
+            seen.add((fields["phrase"], fields["codes"]))
+            places = parse_phrase(fields["phrase"])
+            keys = choose_keys(places)
+            if not keys:
+                raise broken(
+                    source.table, line, f"the phrase {fields['phrase']!r} has no word of its own or is malformed"
+                )
+            found.append((_phrase(rank, rules[rank], places, fields["codes"]), keys))
+        if missing := sorted(ranks.keys() - {rules[phrase.rank].code for phrase, _ in found}):
+            raise broken(source.table, 1, f"rules without a phrase: {', '.join(missing)}")
+        found.sort(key=lambda pair: pair[0].rank)
+        self._phrases = [phrase for phrase, _ in found]
+        self._by_key: dict[str, list[int]] = {}
+        for place, (_, keys) in enumerate(found):
+            for key in keys:
+                self._by_key.setdefault(key, []).append(place)
+
+    def find(self, words: Words, codes: frozenset[str]) -> Verdict | None:
+        """The verdict of the first rule that the text says, or None."""
+        by_key = self._by_key
+        for place in sorted({place for key in words.distinct & by_key.keys() for place in by_key[key]}):
+            phrase = self._phrases[place]
+            if phrase.said_in(words, codes):
+                return phrase.verdict
+        return None
+
+
+def _phrase(rank: int, row: Row, places: list[list[str]], codes: str) -> Phrase:
+    plain = all(len(choices) == 1 and choices != [".."] for choices in places)
+    return Phrase(
+        rank,
+        f" {' '.join(choices[0] for choices in places)} " if plain else "",
+        None if plain else compile_phrase(places),
+        frozenset(codes.split()),
+        Verdict(row.reason, row.attribution, row.permanence, Confidence.TEXT, "", decided_by=row.name),
+    )
+
+
+def parse_phrase(phrase: str) -> list[list[str]]:
+    """The choices at each place of a phrase; ``""`` among them means that the place may be empty, ``..`` is a gap.
+
+    Malformed phrases give no places at all.
+    """
+    places: list[list[str]] = []
+    end = 0
+    for element in _ELEMENT.finditer(phrase):
+        if phrase[end : element.start()].strip():
+            return []
+        end = element.end()
+        one_of, optional, gap, word = element.groups()
+        if optional:
+            places.append(["", *optional.split("|")])
+        else:
+            places.append(one_of.split("|") if one_of else [gap or word])
+    words = [word for choices in places for choice in choices if choice != ".." for word in choice.split()]
+    malformed = phrase[end:].strip() or any(_WORD.fullmatch(word) is None or word != word.lower() for word in words)
+    return [] if malformed else places
+
+
+def choose_keys(places: list[list[str]]) -> list[str]:
+    """The words of which a text must have one to say the phrase: those of the place whose worst word is rarest."""
+    required = [
+        [max(choice.split(), key=_rarity) for choice in choices]
+        for choices in places
+        if "" not in choices and choices != [".."]
+    ]
+    best = max(required, key=lambda words: min(map(_rarity, words)), default=[])
+    return sorted(set(best))
+
+
+def _rarity(word: str) -> tuple[bool, int]:
+    return word not in _FREQUENT, len(word)
+
+
+def compile_phrase(places: list[list[str]]) -> re.Pattern[str]:
+    """The pattern of a phrase over joined words."""
+    parts = [" "]
+    for choices in places:
+        if choices == [".."]:
+            parts.append(_GAP)
+        elif choices[0]:
+            parts.append(f"(?:{'|'.join(choices)}) ")
+        else:
+            parts.append(f"(?:(?:{'|'.join(choices[1:])}) )?")
+    return re.compile("".join(parts))
