@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+import pytest
+
+from app import events
+from app.avro import SCHEMAS, decode, encode, schema_text
+from app.topics import Topic
+
+RECORDS: dict[str, Any] = {
+    "delivery.failed": events.DeliveryFailed,
+    "delivery.confirmed": events.DeliveryConfirmed,
+    "suppression.requested": events.SuppressionRequested,
+    "suppression.changed": events.SuppressionChanged,
+    "credit.requested": events.CreditRequested,
+    "credit.entry": events.CreditEntry,
+    "credit.changed": events.CreditChanged,
+    "delivery.stats": events.DeliveryStats,
+    "provider.health": events.ProviderHealth,
+    "delivery.alert": events.DeliveryAlert,
+}
+PRIMITIVES: dict[str, type] = {
+    "string": str,
+    "long": int,
+    "int": int,
+    "double": float,
+    "boolean": bool,
+    "enum": str,
+}
+EXAMPLES: dict[type, object] = {str: "x", int: 7, float: 0.5, bool: True}
+
+
+def python_type(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    """Say which Python type a field's schema stands for; a nullable field is ``(type, None)``."""
+    if isinstance(schema, list):
+        assert schema[0] == "null", "null stands first, or its default would not be valid"
+        return (python_type(schema[1]), NoneType)
+    if isinstance(schema, dict) and schema["type"] == "array":
+        return (list, python_type(schema["items"]))
+    return PRIMITIVES[schema["type"] if isinstance(schema, dict) else schema]
+
+
+def declared_type(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
+    if get_origin(annotation) is list:
+        return (list, *get_args(annotation))
+    arguments = get_args(annotation)
+    return arguments or annotation
+
+
+def fields_of(topic: str) -> list[dict[str, Any]]:
+    fields: list[dict[str, Any]] = json.loads(schema_text(topic))["fields"]
+    return fields
+
+
+@pytest.mark.parametrize("topic", RECORDS)
+def test_typed_dictionary_and_schema_agree(topic: str) -> None:
+    """Same names in the same order, same types, same fields that may be null."""
+    hints = get_type_hints(RECORDS[topic])
+    assert [(field["name"], python_type(field["type"])) for field in fields_of(topic)] == [
+        (name, declared_type(hint)) for name, hint in hints.items()
+    ]
+    assert RECORDS[topic].__required_keys__ == set(hints)
+
+
+@pytest.mark.parametrize("topic", RECORDS)
+def test_every_field_and_record_is_explained(topic: str) -> None:
+    schema = json.loads(schema_text(topic))
+    assert schema["name"] == RECORDS[topic].__name__
+    assert [part["name"] for part in (schema, *schema["fields"]) if not part.get("doc")] == []
+
+
+@pytest.mark.parametrize("topic", RECORDS)
+def test_default_of_a_null_union_is_null(topic: str) -> None:
+    defaults = [field.get("default") for field in fields_of(topic) if isinstance(field["type"], list)]
+    assert defaults == [None] * len(defaults)
+
+
+@pytest.mark.parametrize("topic", RECORDS)
+def test_record_comes_back_as_it_was(topic: str) -> None:
+    record = {field["name"]: example(field["type"]) for field in fields_of(topic)}
+    assert decode(topic, encode(topic, record)) == record
+    nullable = {field["name"]: None for field in fields_of(topic) if isinstance(field["type"], list)}
+    assert decode(topic, encode(topic, {**record, **nullable})) == {**record, **nullable}
+
+
+def example(schema: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(schema, list):
+        return example(schema[1])
+    if isinstance(schema, dict) and schema["type"] == "enum":
+        return schema["symbols"][-1]
+    if isinstance(schema, dict) and schema["type"] == "array":
+        return [example(schema["items"])]
+    return EXAMPLES[PRIMITIVES[schema["type"] if isinstance(schema, dict) else schema]]
+
+
+def test_every_schema_belongs_to_a_record_and_a_topic() -> None:
+    files = {path.stem for path in Path(SCHEMAS).glob("*.avsc")}
+    assert files == set(RECORDS)
+    assert files <= {topic.value for topic in Topic}
