@@ -170,7 +170,7 @@ class BatchConsumer(driver.Consumer):
     def release(self, batches: Iterable[Batch]) -> None:
         """Let the partitions of committed batches be fetched again."""
         tps = {TP(batch.topic, batch.partition) for batch in batches}
-        if tps and self.flow_active:
+        if tps and self.flow_active and not self.should_stop:
             self._get_active_partitions().update(tps & self.assignment())
             self._thread.wake_fetch()
 

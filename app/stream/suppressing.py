@@ -43,7 +43,8 @@ class Suppressing:
         """Apply each record to its row; a row is decoded and encoded once for all of them."""
         rows: dict[bytes, Row] = {}
         changed: set[bytes] = set()
-        counted: list[DeliveryFailed | DeliveryConfirmed] = []
+        failed: list[DeliveryFailed] = []
+        confirmed: list[DeliveryConfirmed] = []
         for batch in batches:
             for record in batch.records:
                 try:
@@ -56,11 +57,13 @@ class Suppressing:
                 if requested and self._forward(event, record, transaction):
                     continue
                 known = event["recipient"] and self._apply(batch.topic, event, rows, changed, transaction)
-                if not known and not requested:
-                    counted.append(cast("DeliveryFailed | DeliveryConfirmed", event))
+                if not known and batch.topic == Topic.DELIVERY_FAILED:
+                    failed.append(cast("DeliveryFailed", event))
+                elif not known and batch.topic == Topic.DELIVERY_CONFIRMED:
+                    confirmed.append(cast("DeliveryConfirmed", event))
         for key in changed:
             self._put(key, rows[key], transaction)
-        send(transaction, count_batch(counted, self._policy))
+        send(transaction, count_batch(failed, confirmed, self._policy))
 
     def tick(self, transaction: Transaction) -> None:
         """End the suppressions whose time is over."""

@@ -16,7 +16,7 @@ from app.stream.health import ProviderHealthReader
 from app.topics import DECLARATIONS, Declaration, changelog
 from app.web import views
 
-TABLES = (normalizing.TABLE, suppressing.TABLE, crediting.TABLE, alerting.TABLE)
+TABLES = (normalizing.TABLE, suppressing.TABLE, crediting.TABLE, *alerting.TABLES)
 SECONDS_PER_DAY = 24 * 60 * 60
 
 
@@ -92,7 +92,7 @@ def _declare_agents(app: BatchApp, settings: Settings, health: ProviderHealthRea
     app.batch_agent(normalizing.AGENT, normalizing.TOPICS, [normalizing.TABLE], normalize)
     app.batch_agent(suppressing.AGENT, suppressing.TOPICS, [suppressing.TABLE], suppress)
     app.batch_agent(crediting.AGENT, crediting.TOPICS, [crediting.TABLE], credit)
-    app.batch_agent(alerting.AGENT, alerting.TOPICS, [alerting.TABLE], alert)
+    app.batch_agent(alerting.AGENT, alerting.TOPICS, alerting.TABLES, alert)
 
 
 def run_worker(settings: Settings, log_level: str) -> None:

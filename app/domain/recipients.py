@@ -1,0 +1,205 @@
+"""What an event does to a recipient's row, and what is told of it on ``suppression.changed``.
+
+The same events in any order end in the same row: the row keeps a set of facts (:mod:`app.domain.rows`) and the
+suppression follows from them (:mod:`app.domain.standing`). What was announced on the way depends on the order: a
+recipient whose delivery came before its failures is never announced as suppressed.
+
+Of copies of one event the first to be applied counts; all copies lie in one partition, so that a replay agrees.
+"""
+
+from typing import Literal, NamedTuple
+
+from app.domain.announcement import Announcement, Trigger, settle
+from app.domain.clock import DAY, judge_time
+from app.domain.policy import Policy
+from app.domain.rows import Channel, Row, add_one, drop_days_before, keep_fact
+from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
+from app.outputs import Output
+from app.vocabulary import Attribution, Confidence, Confirmation, Permanence, Reason, SuppressionAction
+from app.vocabulary import Channel as ChannelName
+
+FailureFacts = Literal["permanent", "transient", "opt_outs"]
+
+_LONGEST_ID = 64
+_LONGEST_NAME = 128
+_EMAIL_ONLY = (ChannelName.EMAIL.value,)
+_PHONE = (ChannelName.SMS.value, ChannelName.WHATSAPP.value)
+_SUCCESSES = (Confirmation.DELIVERED, Confirmation.READ)
+
+
+class Applied(NamedTuple):
+    """What an event did."""
+
+    outputs: tuple[Output, ...] = ()
+    """Records of ``suppression.changed``."""
+    trial: tuple[Output, ...] = ()
+    """The same for a tenant in dry run: what would have been announced."""
+    changed: bool = True
+    """Whether the row must be stored."""
+    duplicate: bool = False
+    """The event had been applied before."""
+    note: str = ""
+    """``skewed`` or ``late``, as `judge_time` says; ``unaudited``: a lift that nobody answers for, it lifts nothing."""
+
+
+_LISTS: dict[str, FailureFacts] = {Permanence.PERMANENT: "permanent", Permanence.TRANSIENT: "transient"}
+_KNOWN = Applied(changed=False, duplicate=True)
+
+
+def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, degraded: bool) -> Applied:
+    """Apply a failure of a recipient that the provider named; ``degraded`` tells the provider's health at this time."""
+    at, note = judge_time(event["occurred_at"], event["received_at"], policy.clock)
+    if not _remember(row, event["event_id"], at, note, policy):
+        return _KNOWN
+    reason = event["reason"]
+    channel = row.channel(event["channel"])
+    add_one(channel.setdefault("failed", {}).setdefault(event["attribution"], {}), reason)
+    newest = [at, reason]
+    if newest > channel.get("last_failure", []):
+        channel["last_failure"] = newest
+    kind = _kind_of_fact(event)
+    if kind is None:
+        return Applied(note=note)
+    if degraded and (kind == "transient" or (kind == "permanent" and policy.guard.while_degraded == "all")):
+        channel["degraded"] = channel.get("degraded", 0) + 1
+        return Applied(note=note)
+    fact = [at, event["event_id"][:_LONGEST_ID], reason]
+    if kind == "opt_outs":
+        keep_fact(channel.setdefault("opt_outs", []), [*fact, ""])
+    elif kind == "transient" and at // DAY < channel.get("last_success", 0) // DAY:
+        return Applied(note=note)  # the address has worked since
+    else:
+        keep_fact(channel.setdefault(kind, []), fact)
+    trigger = Trigger(event["tenant"], event["recipient"], "opt_out" if kind == "opt_outs" else "failure", at)
+    return _applied(settle(row, event["channel"], trigger, policy, now), note=note)
+
+
+def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int) -> Applied:
+    """Apply good news; what says nothing about the recipient (``accepted``, words to come) leaves the row alone."""
+    kind = event["kind"]
+    success = kind in _SUCCESSES
+    if not success and kind != Confirmation.OPTED_IN:
+        return Applied(changed=False)
+    at, note = judge_time(event["occurred_at"], event["received_at"], policy.clock)
+    if not _remember(row, event["event_id"], at, note, policy):
+        return _KNOWN
+    channel = row.channel(event["channel"])
+    add_one(channel.setdefault("confirmed", {}), kind)
+    concerned = _note_success(channel, at) if success else _note_consent(channel, at, event["event_id"])
+    if not concerned:
+        return Applied(note=note)
+    trigger = Trigger(event["tenant"], event["recipient"], "delivery" if success else "opt_in", at)
+    return _applied(settle(row, event["channel"], trigger, policy, now), note=note)
+
+
+def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: int) -> Applied:
+    """Apply a request; without a channel it is about every channel that the address can have.
+
+    A lift must be answered for by a person or a system: one without a name, or by ``provider:…``, is counted and lifts
+    nothing. Providers report consent as a confirmation.
+    """
+    at, note = judge_time(event["occurred_at"], now, policy.clock)
+    if not _remember(row, event["event_id"], at, note, policy):
+        return _KNOWN
+    by = event["requested_by"][:_LONGEST_NAME]
+    lifts = event["action"] == SuppressionAction.LIFT
+    unaudited = lifts and (not by or by.startswith("provider:"))
+    announcements = []
+    for name in _channels_of(event):
+        channel = row.channel(name)
+        add_one(channel.setdefault("requested", {}), event["action"])
+        if not unaudited:
+            cause = _note_request(channel, event, at, by)
+            trigger = Trigger(event["tenant"], event["recipient"], cause, at, by)
+            announcements.append(settle(row, name, trigger, policy, now))
+    return _applied(*announcements, note="unaudited" if unaudited else note)
+
+
+def expire(row: Row, key: str, policy: Policy, now: int) -> Applied:
+    """End the suppressions whose time is over; ``key`` is the row's key."""
+    tenant, _, recipient = key.partition("/")
+    announcements = []
+    for name in sorted(row.channels):
+        until = _due(row.channels[name])
+        if until is not None and until <= now:
+            announcements.append(settle(row, name, Trigger(tenant, recipient, "expiry", until), policy, now))
+    return _applied(*announcements, note="")._replace(changed=bool(announcements))
+
+
+def next_due(row: Row) -> int | None:
+    """Return when `expire` has something to do for this row, or None."""
+    return min((until for each in row.channels.values() if (until := _due(each)) is not None), default=None)
+
+
+def _applied(*announcements: Announcement | None, note: str) -> Applied:
+    made = [each for each in announcements if each is not None]
+    if not made:
+        return Applied(note=note)
+    outputs = tuple([each.output for each in made if not each.trial])
+    return Applied(outputs, tuple([each.output for each in made if each.trial]), note=note)
+
+
+def _due(channel: Channel) -> int | None:
+    return channel["suppression"]["until"] if "suppression" in channel else None
+
+
+def _remember(row: Row, event: str, at: int, note: str, policy: Policy) -> bool:
+    if not row.memory.add(event, at, policy.memory):
+        return False
+    row.tree["events"] += 1
+    if note:
+        add_one(row.tree.setdefault("dates", {}), note)
+    return True
+
+
+def _kind_of_fact(event: DeliveryFailed) -> FailureFacts | None:
+    """Tell which facts a failure belongs to; None: it is counted and never suppresses."""
+    if event["attribution"] != Attribution.RECIPIENT or event["confidence"] == Confidence.UNMAPPED:
+        return None
+    if event["reason"] == Reason.RECIPIENT_SUPPRESSED:
+        return None
+    if event["reason"] == Reason.RECIPIENT_OPTED_OUT:
+        return "opt_outs"
+    return _LISTS.get(event["permanence"])
+
+
+def _note_success(channel: Channel, at: int) -> bool:
+    """Note a delivery; tell whether it may lift something."""
+    if at <= channel.get("last_success", -1):
+        return False
+    channel["last_success"] = at
+    if "transient" not in channel:
+        return False
+    drop_days_before(channel["transient"], at)
+    if not channel["transient"]:
+        del channel["transient"]
+    # without a suppression there is nothing to lift, and a delivery never begins one
+    return "suppression" in channel
+
+
+def _note_consent(channel: Channel, at: int, event: str) -> bool:
+    """Note an opt-in; tell whether it is the newest."""
+    consent = [at, event[:_LONGEST_ID]]
+    if consent <= channel.get("consent", []):
+        return False
+    channel["consent"] = consent
+    return True
+
+
+def _note_request(channel: Channel, event: SuppressionRequested, at: int, by: str) -> str:
+    """Note what somebody asks for; return what to call it."""
+    fact = [at, event["event_id"][:_LONGEST_ID], event["reason"][:_LONGEST_ID], by]
+    if event["action"] == SuppressionAction.LIFT:
+        keep_fact(channel.setdefault("lifts", []), [at, fact[1], by])
+        return "request"
+    if event["reason"] == Reason.RECIPIENT_OPTED_OUT:
+        keep_fact(channel.setdefault("opt_outs", []), fact)
+        return "opt_out"
+    channel["request"] = max(channel.get("request", []), [*fact, event["until"]])
+    return "request"
+
+
+def _channels_of(event: SuppressionRequested) -> tuple[str, ...]:
+    if event["channel"]:
+        return (event["channel"],)
+    return _EMAIL_ONLY if "@" in event["recipient"] else _PHONE

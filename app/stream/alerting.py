@@ -1,0 +1,98 @@
+"""Agent ``alert``: counts and account states to ``delivery.alert`` and ``provider.health``."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from app import avro
+from app.domain import alerts, credit_alerts
+from app.domain.policy import Policy
+from app.domain.stats import rate_key
+from app.errors import BadInputError
+from app.events import CreditChanged, DeliveryStats
+from app.faust_batches import Batch, Transaction
+from app.faust_batches.batch import Rows
+from app.stream.due import DueRows
+from app.stream.envelope import bad_input, send, send_dead_letter
+from app.stream.metrics import DEAD_LETTERS
+from app.topics import Topic
+
+AGENT = "alert"
+RATES = "rates"
+"""Table of providers on channels."""
+WATCHES = "watches"
+"""Table of credit accounts."""
+TABLES = (RATES, WATCHES)
+TOPICS = (Topic.DELIVERY_STATS, Topic.CREDIT_CHANGED)
+MAX_DUE = 1000
+"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
+
+
+class Alerting:
+    """The alert agent's work on one partition."""
+
+    def __init__(self, tables: Mapping[str, Rows], policy: Policy) -> None:
+        self._policy = policy
+        rates, watches = tables[RATES].items(), tables[WATCHES].items()
+        self._due_rates = DueRows((key, alerts.next_due(alerts.decode_rates(row), policy)) for key, row in rates)
+        self._due_watches = DueRows(
+            (key, credit_alerts.next_due(credit_alerts.decode_watch(row))) for key, row in watches
+        )
+
+    def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
+        """Apply each record to its row."""
+        rates: dict[bytes, alerts.Rates] = {}
+        watches: dict[bytes, credit_alerts.Watch] = {}
+        for batch in batches:
+            for record in batch.records:
+                try:
+                    event = avro.decode(batch.topic, record.value)
+                except BadInputError as error:
+                    DEAD_LETTERS.labels(AGENT, batch.topic).inc()
+                    send_dead_letter(transaction, record, bad_input(error))
+                    continue
+                if batch.topic == Topic.DELIVERY_STATS:
+                    self._apply_stats(event, rates, transaction)
+                else:
+                    self._apply_credit(event, watches, transaction)
+        self._store(rates, watches, transaction)
+
+    def tick(self, transaction: Transaction) -> None:
+        """Clear the alerts of what has been quiet for long enough."""
+        rates: dict[bytes, alerts.Rates] = {}
+        for key in self._due_rates.pop_due(transaction.now, MAX_DUE):
+            rates[key] = alerts.decode_rates(transaction.get(RATES, key))
+            send(transaction, alerts.tick(rates[key], key.decode(), self._policy, transaction.now))
+        watches: dict[bytes, credit_alerts.Watch] = {}
+        for key in self._due_watches.pop_due(transaction.now, MAX_DUE):
+            watches[key] = credit_alerts.decode_watch(transaction.get(WATCHES, key))
+            send(transaction, credit_alerts.tick(watches[key], key.decode(), transaction.now))
+        self._store(rates, watches, transaction)
+
+    def _apply_stats(self, event: dict[str, Any], rates: dict[bytes, alerts.Rates], transaction: Transaction) -> None:
+        stats = cast("DeliveryStats", event)
+        key = rate_key(stats).encode()
+        if key not in rates:
+            rates[key] = alerts.decode_rates(transaction.get(RATES, key))
+        send(transaction, alerts.apply_stats(rates[key], stats, self._policy, transaction.now))
+
+    def _apply_credit(
+        self, event: dict[str, Any], watches: dict[bytes, credit_alerts.Watch], transaction: Transaction
+    ) -> None:
+        change = cast("CreditChanged", event)
+        key = change["account"].encode()
+        if key not in watches:
+            watches[key] = credit_alerts.decode_watch(transaction.get(WATCHES, key))
+        send(transaction, credit_alerts.apply_credit(watches[key], change, self._policy, transaction.now))
+
+    def _store(
+        self,
+        rates: Mapping[bytes, alerts.Rates],
+        watches: Mapping[bytes, credit_alerts.Watch],
+        transaction: Transaction,
+    ) -> None:
+        for key, rate in rates.items():
+            transaction.put(RATES, key, alerts.encode_rates(rate))
+            self._due_rates.schedule(key, alerts.next_due(rate, self._policy))
+        for key, watch in watches.items():
+            transaction.put(WATCHES, key, credit_alerts.encode_watch(watch))
+            self._due_watches.schedule(key, credit_alerts.next_due(watch))
