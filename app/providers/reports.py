@@ -5,7 +5,7 @@ from typing import NamedTuple, TypedDict
 
 from app.classify import MAPPING_VERSION, Verdict
 from app.events import CreditEntry, DeliveryConfirmed, DeliveryFailed, Micros, SuppressionRequested
-from app.identity import NOBODY, Address, Basis, recipient_key, unaddressed_key
+from app.identity import NOBODY, Address, Basis, event_id, recipient_key, unaddressed_key
 from app.outputs import Output, RawRecord
 from app.topics import Topic
 from app.vocabulary import Confirmation, CreditEntryKind, Outcome, Phase, Reason, SuppressionAction, WillRetry
@@ -173,7 +173,8 @@ def credit_entry(
 ) -> Output:
     """Return what a webhook means for a message's credit; without an amount it is about the whole reservation."""
     record: CreditEntry = {
-        "event_id": origin["event_id"],
+        # one failure may be reported twice, and the two may mean different things for credit
+        "event_id": event_id(origin["event_id"], entry),
         "tenant": origin["tenant"],
         "account": origin["account"],
         "kind": entry,

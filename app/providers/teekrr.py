@@ -165,7 +165,7 @@ def _origin(raw: RawRecord, event: str, data: _Data, occurred_at: int, sent_at: 
     """Return the shared fields; events have no id, a message has one recipient and each event once.
 
     Of one e-mail both ``failed`` and ``bounced`` may come. They are one failure: with one id between them they are
-    counted once, and move credit once.
+    counted once.
     """
     identity = "failure" if event in {"failed", "bounced"} else event
     return origin_of(

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from app.classify import MAPPING_VERSION
+from app.identity import event_id
 from app.normalize import normalize
 from app.outputs import DeadLetter, Normalized, Output, RawRecord
 
@@ -44,7 +45,7 @@ JUDGED = {
     "diagnostic": "Message undeliverable",
     "mapping_version": MAPPING_VERSION,
 }
-ENTRY_FIELDS = ("event_id", "tenant", "account", "message_id", "occurred_at", "provider", "provider_event")
+ENTRY_FIELDS = ("tenant", "account", "message_id", "occurred_at", "provider", "provider_event")
 
 
 def entry_of(record: dict[str, Any], kind: str, amount: int | None = None, currency: str = "") -> dict[str, Any]:
@@ -52,7 +53,8 @@ def entry_of(record: dict[str, Any], kind: str, amount: int | None = None, curre
     shared = {
         name: record[name] for name in (*ENTRY_FIELDS, "received_at", *(n for n in record if n.startswith("raw_")))
     }
-    return {**shared, "kind": kind, "amount_micros": amount, "currency": currency}
+    own_id = event_id(record["event_id"], kind)
+    return {**shared, "event_id": own_id, "kind": kind, "amount_micros": amount, "currency": currency}
 
 
 def judged(raw: RawRecord, *names: str) -> tuple[Any, ...]:
@@ -190,14 +192,20 @@ def test_billed(sample: Sample, pointer: Pointer) -> None:
     )
 
 
-def test_failed_and_bounced_of_one_message_are_one_failure(sample: Sample) -> None:
+def test_failed_and_bounced_of_one_message_are_one_failure_and_two_reports_for_credit(sample: Sample) -> None:
     uuid = "6f1c2f0e-6a57-4d3a-9a55-0b6f3e0d7a12"
+    one = "6bd8d1681a05f11964420c7343b6e2c8"
     outputs = [
-        output.value["event_id"]
+        (output.topic, output.value["event_id"])
         for name in ("teekrr-failed-email", "teekrr-bounced")
         for output in normalize(sample(name, data__messageUuid=uuid)).outputs
     ]
-    assert outputs == ["6bd8d1681a05f11964420c7343b6e2c8"] * 4
+    assert outputs == [
+        ("delivery.failed", one),
+        ("credit.entry", event_id(one, "release")),
+        ("delivery.failed", one),
+        ("credit.entry", event_id(one, "keep")),
+    ]
 
 
 def test_a_second_report_at_another_time_is_the_same_event(sample: Sample) -> None:
