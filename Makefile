@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo dev test lint types bench lock browser clean
+.PHONY: setup demo dev test chaos lint types bench lock browser clean
 
 setup: $(READY)
 
@@ -23,6 +23,10 @@ dev: setup
 
 test: setup browser lint types
 	$(BIN)/python -m pytest $(ARGS)
+
+# kills, rebalances and broker restarts under load, compared with an oracle: make chaos ARGS="--events 1000000 --kills 20"
+chaos: setup
+	$(BIN)/python -m tests.chaos $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

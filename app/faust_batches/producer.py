@@ -10,6 +10,7 @@ from aiokafka.producer import sender
 
 from app.errors import FencedError
 from app.faust_batches.batch import Batch, Outgoing, partition_of
+from app.faust_batches.faults import reached
 
 # aiokafka sleeps this long when the broker has not quite ended the transaction before; 20 ms would be most of the
 # latency at low rates
@@ -61,18 +62,23 @@ class TaskProducer:
         """
         try:
             await self._producer.begin_transaction()
+            reached("begun")
             deliveries = [await self._append(*batch) for batch in await self._by_partition(outputs)]
             rows = [
                 (topic, await self._append(topic, partition, [Outgoing(k, v, [], None) for k, v in changed.items()]))
                 for topic, changed in changelogs.items()
                 if changed
             ]
+            reached("appended")
             offsets = {TopicPartition(batch.topic, batch.partition): batch.next_offset for batch in batches}
             if offsets:
                 await self._producer.send_offsets_to_transaction(offsets, self._group)
+            reached("offsets")
             await asyncio.gather(*(future for delivery in deliveries for future, _ in delivery))
             positions = {topic: await self._last_position(delivery) for topic, delivery in rows}
+            reached("delivered")
             await self._producer.commit_transaction()
+            reached("committed")
         except (ProducerFenced, InvalidProducerEpoch) as error:
             raise FencedError("another worker owns this task now") from error
         return positions

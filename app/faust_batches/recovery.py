@@ -11,6 +11,7 @@ from faust.tables.manager import TableManager
 from faust.types import TP
 from mode import Service
 
+from app.faust_batches.faults import reached
 from app.faust_batches.store import PartitionRows
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ async def _catch_up(consumer: AIOKafkaConsumer, rows_of: Mapping[TopicPartition,
         for tp, records in (await consumer.getmany(*pending, timeout_ms=200)).items():
             rows_of[tp].apply({record.key: record.value for record in records}, records[-1].offset + 1)
             read += len(records)
+            reached("recovering")
         # commit markers occupy offsets: the position passes them, no record ever has them
         pending = {tp for tp in pending if await consumer.position(tp) < ends[tp]}
     return read
@@ -104,6 +106,7 @@ class BatchRecovery(Service):
         app = self.app
         consumer = app.consumer
         await consumer.perform_seek()
+        reached("sought")
         await app.on_rebalance_complete.send()
         changelogs = app.tables.changelog_topics
         consumer.resume_partitions({tp for tp in consumer.assignment() if tp.topic not in changelogs})

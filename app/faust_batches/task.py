@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from app.faust_batches.batch import Batch, Processor, Transaction
+from app.faust_batches.faults import reached
 from app.faust_batches.producer import TaskProducer
 from app.faust_batches.store import PartitionRows
 
@@ -79,8 +80,12 @@ class Task:
                 processor.tick(transaction)
                 self._next_tick = time.monotonic() + TICK_S
             if batches or not transaction.empty:
+                reached("processed")
                 await self._commit(transaction, batches)
+                reached("stored")
             await release(batches)
+            if batches:
+                reached("released")
 
     async def _next_batches(self) -> list[Batch] | None:
         """Wait for batches or the next tick; None when the task is to end."""

@@ -9,6 +9,7 @@ from faust.types import TP
 
 from app.errors import TopicError
 from app.faust_batches.batch import Batch
+from app.faust_batches.faults import reached
 from app.faust_batches.producer import TaskProducer
 from app.faust_batches.recovery import read_changelogs
 from app.faust_batches.store import PartitionRows, TableStore
@@ -94,14 +95,17 @@ class Tasks:
             for partition in partitions:
                 task = self._new_task(self._declarations[name], partition)
                 self._tasks[task.id] = task
+        reached("assigned")
         # fencing comes first: until it is done an older owner may still commit
         await asyncio.gather(*(task.producer.start() for task in self._tasks.values()))
+        reached("fenced")
         changelogs: dict[tuple[str, int], PartitionRows] = {
             (self.changelog(table), task.id.partition): rows
             for task in self._tasks.values()
             for table, rows in task.rows.items()
         }
         read, seconds = await read_changelogs(changelogs, self._environment.connection)
+        reached("recovered")
         log.info("recovered %d changelog records in %.2f s", read, seconds)
 
     def _new_task(self, declaration: AgentDeclaration, partition: int) -> Task:
