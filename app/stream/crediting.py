@@ -122,9 +122,10 @@ class Crediting:
         key = message_key(event["account"], event["message_id"]).encode()
         message = rows.message(key) if event["message_id"] else {}
         if record.topic == Topic.CREDIT_ENTRY:
-            booked = apply_entry(account, message, cast("CreditEntry", event), self._policy, transaction.now)
+            booked = apply_entry(account, message, cast("CreditEntry", event), self._policy)
         else:
-            booked = apply_command(account, message, cast("CreditRequested", event), self._policy, transaction.now)
+            command = cast("CreditRequested", event)
+            booked = apply_command(account, message, command, self._policy, received_at=record.timestamp * 1000)
         send(transaction, booked.outputs)
         if booked.duplicate:
             APPLIED.labels(AGENT, "duplicate").inc()

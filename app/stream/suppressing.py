@@ -56,7 +56,7 @@ class Suppressing:
                 requested = batch.topic == Topic.SUPPRESSION_REQUESTED
                 if requested and self._forward(event, record, transaction):
                     continue
-                known = event["recipient"] and self._apply(batch.topic, event, rows, changed, transaction)
+                known = event["recipient"] and self._apply(event, record, rows, changed, transaction)
                 if not known and batch.topic == Topic.DELIVERY_FAILED:
                     failed.append(cast("DeliveryFailed", event))
                 elif not known and batch.topic == Topic.DELIVERY_CONFIRMED:
@@ -76,8 +76,8 @@ class Suppressing:
 
     def _apply(
         self,
-        topic: str,
         event: dict[str, Any],
+        record: Record,
         rows: dict[bytes, Row],
         changed: set[bytes],
         transaction: Transaction,
@@ -87,7 +87,7 @@ class Suppressing:
         row = rows.get(key)
         if row is None:
             row = rows[key] = decode_row(transaction.get(TABLE, key))
-        applied = self._applied(topic, event, row, transaction.now)
+        applied = self._applied(event, record, row, transaction.now)
         if applied.changed:
             changed.add(key)
         if applied.duplicate or applied.note:
@@ -95,13 +95,14 @@ class Suppressing:
         self._tell(applied, transaction)
         return applied.duplicate
 
-    def _applied(self, topic: str, event: dict[str, Any], row: Row, now: int) -> Applied:
-        if topic == Topic.DELIVERY_FAILED:
+    def _applied(self, event: dict[str, Any], record: Record, row: Row, now: int) -> Applied:
+        if record.topic == Topic.DELIVERY_FAILED:
             degraded = self._health.is_degraded(event["tenant"], event["provider"], event["channel"])
             return recipients.apply_failed(row, cast("DeliveryFailed", event), self._policy, now, degraded=degraded)
-        if topic == Topic.DELIVERY_CONFIRMED:
+        if record.topic == Topic.DELIVERY_CONFIRMED:
             return recipients.apply_confirmed(row, cast("DeliveryConfirmed", event), self._policy, now)
-        return recipients.apply_request(row, cast("SuppressionRequested", event), self._policy, now)
+        request = cast("SuppressionRequested", event)
+        return recipients.apply_request(row, request, self._policy, now, received_at=record.timestamp * 1000)
 
     def _forward(self, event: dict[str, Any], record: Record, transaction: Transaction) -> bool:
         """Bring a request's address to its one spelling, and the record to that address's partition.

@@ -30,7 +30,9 @@ def command(kind: str, amount: int, message: str = "", name: str = "", at: int =
         "requested_by": "billing",
         "note": "",
     }
-    return Consumed("credit.requested", 0, 0, b"acme/teekrr", avro.encode("credit.requested", event))
+    return Consumed(
+        "credit.requested", 0, 0, b"acme/teekrr", avro.encode("credit.requested", event), timestamp=at // 1000
+    )
 
 
 def entry(kind: str, message: str, amount: int | None = None, at: int = NOW) -> Consumed:
