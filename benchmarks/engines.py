@@ -1,7 +1,7 @@
 """The same work on different engines, in one run on one broker: count keys of a topic in a table, copy each record.
 
-Each peer is a process of its own (``python -m benchmarks.peer NAME BOOTSTRAP``). The clock is in the timestamps that a peer
-gives the records it writes: a reader on the same machine would measure itself. Only committed records count.
+Each peer is a process of its own (``python -m benchmarks.peer NAME BOOTSTRAP``). The clock is in the timestamps that a
+peer gives the records it writes: a reader on the same machine would measure itself. Only committed records count.
 """
 
 import asyncio

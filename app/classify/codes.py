@@ -138,10 +138,15 @@ def ses_text_alone(text: str) -> Verdict | None:
 
 
 def ses_submission(reply: str, text: str) -> Verdict | None:
-    """The verdict on an answer of the SES submission server itself, given as reply code and text."""
-    answer = f"{reply} {text[:LONGEST_TEXT].strip().removeprefix(reply).strip()}".casefold()
-    fitting = {needle: verdict for base, needle, verdict in _SES_TEXTS if base == "smtp" and answer.startswith(needle)}
-    return fitting[max(fitting, key=len)] if fitting else None
+    """The verdict on an answer of the SES submission server itself, given as reply code and text.
+
+    A row without a text (``smtp:553``) holds only where the answer has none either.
+    """
+    answer = f"{reply} {text[:LONGEST_TEXT].strip().removeprefix(reply).strip()}".strip().casefold()
+    for base, needle, verdict in _SES_TEXTS:
+        if base == "smtp" and (answer == needle or (" " in needle and answer.startswith(needle))):
+            return verdict
+    return None
 
 
 def _fallback(namespace: str, code: str, known: dict[str, Verdict]) -> Verdict:

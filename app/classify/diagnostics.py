@@ -71,22 +71,25 @@ def _judge(text: str, status: str, reply: str, host: str) -> Verdict:
     words = split_words(text)
     receiver = recognise(words, host)
     verdict = _decide(text, words, codes, receiver)
-    if codes.temporary:
-        verdict = verdict._replace(permanence=Permanence.TRANSIENT)
     given = codes.enhanced or codes.basic
-    return verdict._replace(
-        code=f"smtp:{given}" if given else "",
-        smtp_reply=codes.basic,
-        smtp_enhanced=codes.enhanced,
-        receiver=receiver,
+    return Verdict(
+        verdict.reason,
+        verdict.attribution,
+        Permanence.TRANSIENT if codes.temporary else verdict.permanence,
+        verdict.confidence,
+        f"smtp:{given}" if given else "",
+        codes.basic,
+        codes.enhanced,
+        receiver,
+        verdict.decided_by,
     )
 
 
 def _decide(text: str, words: Words, codes: Reply, receiver: str) -> Verdict:
-    if receiver and (own := receiver_verdict(receiver, codes, text)):
-        return own
-    marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
-    verdict = _CLEAR_WORDING.find(words, marks) or _by_codes(codes, _VAGUE_WORDING.find(words, marks))
+    verdict = receiver_verdict(receiver, codes, text) if receiver else None
+    if verdict is None:
+        marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
+        verdict = _CLEAR_WORDING.find(words, marks) or _by_codes(codes, _VAGUE_WORDING.find(words, marks))
     return _unless_about_us(verdict, codes, words.joined) if verdict.suppresses else verdict
 
 
@@ -102,26 +105,38 @@ def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
 
 def _by_codes(codes: Reply, vague: Verdict | None) -> Verdict:
     """The verdict on the codes; vague wording goes before a code that leaves open what happened."""
-    verdict = INDEX["smtp"].get(codes.enhanced)
+    known = INDEX["smtp"]
+    verdict = known.get(codes.enhanced)
     if verdict is None and codes.enhanced.startswith("2."):
-        verdict = INDEX["smtp"]["2.1.5"]
-    if verdict and verdict.reason is not Reason.UNKNOWN:
-        return vague if vague and verdict.permanence is Permanence.UNDETERMINED else verdict
-    default = INDEX["smtp"].get(f"{(codes.enhanced or codes.basic)[:1]}.*.*")
-    return vague or INDEX["basic"].get(codes.basic) or default or unmapped("")
+        verdict = known["2.1.5"]
+    if verdict and verdict.reason is Reason.UNKNOWN:
+        verdict = None
+    if verdict and verdict.permanence is not Permanence.UNDETERMINED:
+        return verdict
+    default = known.get(f"{(codes.enhanced or codes.basic)[:1]}.*.*")
+    return vague or verdict or _by_subject(codes.enhanced) or INDEX["basic"].get(codes.basic) or default or unmapped("")
+
+
+def _by_subject(enhanced: str) -> Verdict | None:
+    """The verdict on an unlisted code from the general code of its subject (5.4.312: 5.4.0), unless that suppresses."""
+    general = INDEX["smtp"].get(enhanced.rpartition(".")[0] + ".0")
+    if general is None or general.suppresses or general.reason is Reason.UNKNOWN:
+        return None
+    return general._replace(confidence=Confidence.PROVIDER)
 
 
 def classify_bounce(bounce_type: str, subtype: str, diagnostic: str) -> Verdict:
     """The verdict on an SES bounce: the receiver's own answer where it is specific, otherwise SES's type and subtype.
 
-    Echoes of a suppression list stay echoes whatever the diagnostic says, for nothing was attempted.
+    Echoes of a suppression list stay echoes whatever the diagnostic says, for nothing was attempted. A temporary
+    answer is never made permanent by SES's word.
     """
     word = INDEX["ses_bounce"].get(f"{bounce_type}/{subtype}".strip().casefold()[:128])
     word = word or INDEX["ses_bounce"].get(f"{bounce_type.strip().casefold()[:64]}/*") or unmapped("")
     if word.reason in {Reason.RECIPIENT_SUPPRESSED, Reason.RECIPIENT_OPTED_OUT, Reason.NOT_FAILURE}:
         return word
     said = classify_diagnostic(diagnostic)
-    if _specific(said):
+    if _specific(said) or (word.suppresses and said.permanence is Permanence.TRANSIENT):
         return said
     return word._replace(smtp_reply=said.smtp_reply, smtp_enhanced=said.smtp_enhanced, receiver=said.receiver)
 

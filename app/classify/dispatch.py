@@ -10,6 +10,7 @@ from app.vocabulary import Confidence, Permanence, Reason
 
 _SES_CODE_IN_TEXT = re.compile(r"\(([A-Z][A-Za-z]{4,60})\) when calling|^\s{0,8}([A-Z][A-Za-z]{4,60}):")
 _META_CODE_IN_TEXT = re.compile(r"\(#?(\d{3,7})\)")
+_SMTP_CODE = re.compile(r"[245]\d\d|[245]\.\d{1,3}\.\d{1,3}")
 _BOUNCE_TYPES = frozenset(row.code.partition("/")[0].casefold() for row in ROWS if row.namespace == "ses_bounce")
 _LONGEST = 256
 
@@ -103,9 +104,9 @@ def classify_email(code: str, text: str) -> Verdict:
     if kind.casefold() in _BOUNCE_TYPES:
         return classify_bounce(kind, subtype, text)
     if code[0].isdecimal():
-        judged = classify_diagnostic(text, status=code, reply=code)
-        submission = ses_submission(code, text)
-        return submission if submission and judged.confidence is not Confidence.TEXT else judged
+        plain = _SMTP_CODE.fullmatch(code)
+        said = classify_diagnostic(text, status=code, reply=code) if plain else classify_diagnostic(f"{code} {text}")
+        return ses_submission(code, text) or said
     verdict = classify_code("ses", code, text)
     if verdict.confidence is not Confidence.UNMAPPED:
         return verdict

@@ -7,6 +7,7 @@ word, its key, is in the text.
 
 import re
 import unicodedata
+from collections import Counter
 from typing import NamedTuple
 
 from app.classify.tables import LONGEST_TEXT, Row, Source, broken, csv_rows
@@ -15,47 +16,10 @@ from app.vocabulary import Confidence
 
 PHRASE_COLUMNS = ("rule", "phrase", "codes")
 
-_FREQUENT = frozenset(
-    [
-        "account",
-        "address",
-        "blocked",
-        "client",
-        "connection",
-        "delivery",
-        "domain",
-        "email",
-        "error",
-        "from",
-        "host",
-        "mail",
-        "mailbox",
-        "message",
-        "messages",
-        "not",
-        "recipient",
-        "rejected",
-        "remote",
-        "sender",
-        "sending",
-        "server",
-        "service",
-        "temporarily",
-        "the",
-        "this",
-        "try",
-        "unable",
-        "user",
-        "with",
-        "your",
-    ]
-)
-"""Words of many answers: poor keys, because they make a phrase be tried in vain."""
-
 _GAP = r"(?:\S+ ){0,5}?"
 _ELEMENT = re.compile(r"\{([^{}\[\]]+)\}|\[([^{}\[\]]+)\]|(\.\.)|([^\s{}\[\]|]+)")
 _WORD = re.compile(r"[^\W_]+")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"']{1,64}@[^\s<>()\[\],;:\"']{1,255}")
+_ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"'])[^\s<>()\[\],;:\"'@]{1,64}@[^\s<>()\[\],;:\"']{1,255}")
 _SUBJECT = re.compile(r"\bsubject:.{0,60}")
 """The subject of our own message, which may say anything."""
 
@@ -95,7 +59,7 @@ def split_words(text: str) -> Words:
     """The words of a text: lower case, without accents, apostrophes, addresses and repeated reply codes."""
     text = text[:LONGEST_TEXT].lower()
     if not text.isascii():
-        folded = unicodedata.normalize("NFKD", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
+        folded = unicodedata.normalize("NFD", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
         text = "".join(letter for letter in folded if not unicodedata.combining(letter))[:LONGEST_TEXT]
     text = text.replace("\\r", " ").replace("\\n", " ").replace("'", "").replace("e-mail", "email")
     if "subject:" in text:
@@ -111,7 +75,7 @@ class PhraseBook:
 
     def __init__(self, rules: list[Row], source: Source, phrases_text: str) -> None:
         ranks = {row.code: rank for rank, row in enumerate(rules)}
-        found: list[tuple[Phrase, list[str]]] = []
+        parsed: list[tuple[Phrase, list[list[str]]]] = []
         seen: set[tuple[str, str]] = set()
         for line, fields in csv_rows(source.table, phrases_text, PHRASE_COLUMNS):
             rank = ranks.get(fields["rule"])
@@ -121,20 +85,14 @@ class PhraseBook:
                 raise broken(source.table, line, "this phrase stands here twice")
             seen.add((fields["phrase"], fields["codes"]))
             places = parse_phrase(fields["phrase"])
-            keys = choose_keys(places)
-            if not keys:
-                raise broken(
-                    source.table, line, f"the phrase {fields['phrase']!r} has no word of its own or is malformed"
-                )
-            found.append((_phrase(rank, rules[rank], places, fields["codes"]), keys))
-        if missing := sorted(ranks.keys() - {rules[phrase.rank].code for phrase, _ in found}):
+            if not required_places(places):
+                raise broken(source.table, line, f"the phrase {fields['phrase']!r} is malformed or needs no word")
+            parsed.append((_phrase(rank, rules[rank], places, fields["codes"]), places))
+        if missing := sorted(ranks.keys() - {rules[phrase.rank].code for phrase, _ in parsed}):
             raise broken(source.table, 1, f"rules without a phrase: {', '.join(missing)}")
-        found.sort(key=lambda pair: pair[0].rank)
-        self._phrases = [phrase for phrase, _ in found]
-        self._by_key: dict[str, list[int]] = {}
-        for place, (_, keys) in enumerate(found):
-            for key in keys:
-                self._by_key.setdefault(key, []).append(place)
+        parsed.sort(key=lambda pair: pair[0].rank)
+        self._phrases = [phrase for phrase, _ in parsed]
+        self._by_key = index_by_key([places for _, places in parsed])
 
     def find(self, words: Words, codes: frozenset[str]) -> Verdict | None:
         """The verdict of the first rule that the text says, or None."""
@@ -178,19 +136,27 @@ def parse_phrase(phrase: str) -> list[list[str]]:
     return [] if malformed else places
 
 
-def choose_keys(places: list[list[str]]) -> list[str]:
-    """The words of which a text must have one to say the phrase: those of the place whose worst word is rarest."""
-    required = [
-        [max(choice.split(), key=_rarity) for choice in choices]
-        for choices in places
-        if "" not in choices and choices != [".."]
-    ]
-    best = max(required, key=lambda words: min(map(_rarity, words)), default=[])
-    return sorted(set(best))
+def required_places(places: list[list[str]]) -> list[list[str]]:
+    """The places of which every wording of the phrase takes one choice."""
+    return [choices for choices in places if "" not in choices and choices != [".."]]
 
 
-def _rarity(word: str) -> tuple[bool, int]:
-    return word not in _FREQUENT, len(word)
+def index_by_key(phrases: list[list[list[str]]]) -> dict[str, list[int]]:
+    """The phrases, by number, under the words of which a text must have one to say them.
+
+    Each phrase stands under the words of one place, the one whose words are in the fewest other phrases.
+    """
+    uses = Counter(word for places in phrases for choices in places for choice in choices for word in choice.split())
+
+    def rarity(word: str) -> tuple[int, int]:
+        return -uses[word], len(word)
+
+    index: dict[str, list[int]] = {}
+    for number, places in enumerate(phrases):
+        keys = [[max(choice.split(), key=rarity) for choice in choices] for choices in required_places(places)]
+        for key in set(max(keys, key=lambda words: min(map(rarity, words)))):
+            index.setdefault(key, []).append(number)
+    return index
 
 
 def compile_phrase(places: list[list[str]]) -> re.Pattern[str]:

@@ -4,14 +4,17 @@ import re
 from typing import NamedTuple
 
 _DSN_TYPE = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]{0,30}\s{0,8};\s*")
-_BASIC = re.compile(
-    r"""(?: ^ | (?<![\d\]]) [:'"(>\[=]\s{0,3} | \b(?:said|error|code|reply|returned|response|was|status|with)[ ]{1,3} )
-        ([245]\d\d) (?= [ \-#,:;'")\]] | $ )""",
+_BASIC = re.compile(r"(?<![\w.])[245]\d\d(?=[ \-#,:;'\")\]]|$)")
+_BEFORE_BASIC = re.compile(
+    r"""(?: (?<![\d\]]) [:'"(>\[=]\s{0,3} | \b(?:said|error|code|reply|returned|response|was|status|with)[ ]{1,3} )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-_BASIC_WITH_ENHANCED = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -]{1,2}#?\(?[245]\.\d)")
+_ENHANCED_FOLLOWS = re.compile(r"[ -]{1,2}#?\(?[245]\.\d")
+_BASIC_BEFORE = re.compile(r"[245]\d\d[ -]{1,2}#?\(?$")
+_ENHANCED = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -]{1,2}#?\(?[245]\.\d)")
 _ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\d|\.\d)")
 _VERSION_BEFORE = re.compile(r"(?:version|exim|postfix|sendmail|esmtp|smtpd|v|/)[ /]{0,2}$", re.IGNORECASE)
+_REPLY = re.compile(r"[245]\d\d")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")
 _SUBMISSION_PORTS = frozenset({"465", "587"})
 
@@ -34,7 +37,7 @@ def parse_reply(text: str, status: str, reply: str) -> Reply:
     where no enhanced code does (``554 4.4.7`` is temporary).
     """
     text = _without_dsn_type(text)
-    basic = reply if re.fullmatch(r"[245]\d\d", reply) else _basic(text)
+    basic = reply if _REPLY.fullmatch(reply) else _basic(text)
     said = _enhanced(text, basic)
     given = status if _STATUS.fullmatch(status) else ""
     enhanced = given if given and not _generic(given) else said or given
@@ -48,12 +51,15 @@ def _without_dsn_type(text: str) -> str:
 
 
 def _basic(text: str) -> str:
+    """The first number that stands where a reply code stands: in front, after "said" and the like, before a status."""
     for match in _BASIC.finditer(text):
-        at_start = match.start(1) == 0
-        if match[1] not in _SUBMISSION_PORTS and (at_start or not match[1].startswith("2")):
-            return match[1]
-    beside_enhanced = _BASIC_WITH_ENHANCED.search(text)
-    return beside_enhanced[1] if beside_enhanced else ""
+        code, start = match[0], match.start()
+        if start == 0:
+            return code
+        named = _BEFORE_BASIC.search(text, max(0, start - 16), start) or _ENHANCED_FOLLOWS.match(text, match.end())
+        if named and code[0] != "2" and code not in _SUBMISSION_PORTS:
+            return code
+    return ""
 
 
 def _enhanced(text: str, basic: str) -> str:
@@ -65,7 +71,7 @@ def _enhanced(text: str, basic: str) -> str:
 def _credible(text: str, match: re.Match[str], basic: str) -> bool:
     """Whether this is a status code and not the number of a software version."""
     before = text[max(0, match.start() - 12) : match.start()]
-    if re.search(r"[245]\d\d[ -]{1,2}#?\(?$", before) or not before:
+    if not before or _BASIC_BEFORE.search(before):
         return True
     if _VERSION_BEFORE.search(before):
         return False

@@ -1,7 +1,7 @@
 """What receivers answer, in every form that providers hand on."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.classify import Verdict, classify_bounce, classify_diagnostic
@@ -252,6 +252,12 @@ def test_an_answer_before_the_recipient_was_named_never_suppresses(text: str) ->
         ("Undetermined/Undetermined", "smtp; 550 5.1.1 user unknown", "invalid_recipient", "PERMANENT"),
         ("Undetermined/Undetermined", "", "unknown", "UNDETERMINED"),
         ("Permanent/General", "smtp; 554 4.4.7 Message expired", "expired", "TRANSIENT"),
+        ("Permanent/General", "smtp; 450 come again", "recipient_unavailable", "TRANSIENT"),
+        ("Permanent/General", "smtp; 552 no", "mailbox_full", "TRANSIENT"),
+        ("Transient/General", "smtp; 250 2.0.0 OK", "not_failure", "UNDETERMINED"),
+        ("Permanent/General", "smtp; 550 on the suppression list", "recipient_suppressed", "PERMANENT"),
+        ("Complaint/abuse", "", "recipient_opted_out", "PERMANENT"),
+        ("DeliveryDelay/MailboxFull", "smtp; 550 5.1.1 user unknown", "not_failure", "TRANSIENT"),
         ("Novel/Novel", "", "unknown", "UNDETERMINED"),
     ],
 )
@@ -267,12 +273,14 @@ def test_an_echo_of_a_suppression_list_suppresses_nobody_again() -> None:
     assert classify_bounce("Permanent", "Suppressed", "").suppresses is False
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
 def test_any_text_is_judged(text: str, status: str, reply: str, receiver: str) -> None:
     verdict = classify_diagnostic(text, status=status, reply=reply, receiver=receiver)
     assert isinstance(verdict.reason, Reason)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=" 0123456789.-;@<>'", min_size=1))
 def test_a_text_without_words_or_address_codes_never_suppresses(text: str) -> None:
     verdict = classify_diagnostic(text)

@@ -1,7 +1,7 @@
 """The command line's way in: channel, provider, code and text as people have them at hand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.classify import Verdict, classify
@@ -60,6 +60,7 @@ from app.vocabulary import Attribution, Confidence, Permanence, Reason
         ("email", "", "ses_bounce:Transient/MailboxFull", "", "mailbox_full", "ses_bounce:Transient/MailboxFull"),
         ("email", "", "", "550 5.1.1 user unknown", "invalid_recipient", "smtp:5.1.1"),
         ("email", "", "smtp:5.1.1", "", "invalid_recipient", "smtp:5.1.1"),
+        ("email", "", "550 5.1.1", "user unknown", "invalid_recipient", "smtp:5.1.1"),
         ("email", "", "552", "Message is too long", "message_too_large", "smtp:552"),
         ("email", "", "454", "Temporary authentication failure", "provider_error", "smtp:454"),
         ("email", "", "NovelException", "550 5.1.1 user unknown", "invalid_recipient", "smtp:5.1.1"),
@@ -77,6 +78,7 @@ def test_nothing_is_unknown() -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["sms", "email", "whatsapp", "fax"]),
     st.sampled_from(["teekrr", "prelude", "treble", "webex-interact", "", "x"]),

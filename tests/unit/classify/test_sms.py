@@ -1,7 +1,7 @@
 """SMS failures by words, states and receipts: what is not clear stays unknown."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.classify import classify_sms_text
@@ -49,6 +49,8 @@ def test_a_state_says_the_same_as_code_as_receipt_and_as_text(
         ("Throttled", "rate_limited", "SENDER", "TRANSIENT"),
         ("No route to operator", "routing_error", "CARRIER", "PERMANENT"),
         ("Call barred", "recipient_disabled", "RECIPIENT", "UNDETERMINED"),
+        ("Originating number does not exist", "sender_not_registered", "SENDER", "PERMANENT"),
+        ("Disconnected number", "invalid_recipient", "RECIPIENT", "PERMANENT"),
         ("Landline number", "recipient_not_on_channel", "RECIPIENT", "PERMANENT"),
     ],
 )
@@ -62,7 +64,7 @@ def test_clear_words(text: str, reason: str, attribution: str, permanence: str) 
     )
 
 
-@pytest.mark.parametrize("text", ["Delivery failed", "", "Error 17", "Number", "invalid number format in request"])
+@pytest.mark.parametrize("text", ["Delivery failed", "", "Error 17", "Number", "unknown number of parts"])
 def test_unclear_words_stay_unknown(text: str) -> None:
     verdict = classify_sms_text(text, "001", "elfo")
     assert (verdict.reason, verdict.confidence, verdict.code) == (Reason.UNKNOWN, Confidence.UNMAPPED, "elfo:001")
@@ -85,6 +87,7 @@ def test_words_say_more_than_a_vague_state() -> None:
     assert (verdict.reason, verdict.confidence) == (Reason.RECIPIENT_UNAVAILABLE, Confidence.TEXT)
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(max_size=40), st.sampled_from(["elfo", "smpp", "", "twilio"]))
 def test_any_text_is_judged(text: str, code: str, namespace: str) -> None:
     assert isinstance(classify_sms_text(text, code, namespace).reason, Reason)

@@ -68,7 +68,7 @@ def test_a_broken_pattern_is_refused() -> None:
     ("line", "error"),
     [
         ("nobody,user unknown,", "made_up.csv:2: there is no rule nobody"),
-        ("1,{user unknown,", "made_up.csv:2: the phrase '{user unknown' has no word of its own"),
+        ("1,{user unknown,", "made_up.csv:2: the phrase '{user unknown' is malformed or needs no word"),
         ("1,[user] ..,", "made_up.csv:2: the phrase"),
         ("1,User unknown,", "made_up.csv:2: the phrase"),
         ("1,,", "made_up.csv:2: the phrase"),
