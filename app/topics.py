@@ -30,6 +30,20 @@ class Topic(StrEnum):
     DEAD_LETTER = "dead.letter"
 
 
+class Table(StrEnum):
+    """The tables; each has a changelog topic."""
+
+    MESSAGES = "messages"
+    """Recipients of messages whose provider names them in one event only."""
+    RECIPIENTS = "recipients"
+    CREDITS = "credits"
+    """Accounts, and their messages."""
+    RATES = "rates"
+    """Providers on channels."""
+    WATCHES = "watches"
+    """Accounts, as the alerts see them."""
+
+
 SCHEMA_OF = {Topic.SUPPRESSION_TRIAL: Topic.SUPPRESSION_CHANGED}
 """Topics whose values follow another topic's schema."""
 

@@ -14,14 +14,10 @@ from app.faust_batches.batch import Rows
 from app.stream.due import DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.metrics import DEAD_LETTERS
-from app.topics import Topic
+from app.topics import Table, Topic
 
 AGENT = "alert"
-RATES = "rates"
-"""Table of providers on channels."""
-WATCHES = "watches"
-"""Table of credit accounts."""
-TABLES = (RATES, WATCHES)
+TABLES = (Table.RATES, Table.WATCHES)
 TOPICS = (Topic.DELIVERY_STATS, Topic.CREDIT_CHANGED)
 MAX_DUE = 1000
 """Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
@@ -32,7 +28,7 @@ class Alerting:
 
     def __init__(self, tables: Mapping[str, Rows], policy: Policy) -> None:
         self._policy = policy
-        rates, watches = tables[RATES].items(), tables[WATCHES].items()
+        rates, watches = tables[Table.RATES].items(), tables[Table.WATCHES].items()
         self._due_rates = DueRows((key, alerts.next_due(alerts.decode_rates(row), policy)) for key, row in rates)
         self._due_watches = DueRows(
             (key, credit_alerts.next_due(credit_alerts.decode_watch(row))) for key, row in watches
@@ -60,11 +56,11 @@ class Alerting:
         """Clear the alerts of what has been quiet for long enough."""
         rates: dict[bytes, alerts.Rates] = {}
         for key in self._due_rates.pop_due(transaction.now, MAX_DUE):
-            rates[key] = alerts.decode_rates(transaction.get(RATES, key))
+            rates[key] = alerts.decode_rates(transaction.get(Table.RATES, key))
             send(transaction, alerts.tick(rates[key], key.decode(), self._policy, transaction.now))
         watches: dict[bytes, credit_alerts.Watch] = {}
         for key in self._due_watches.pop_due(transaction.now, MAX_DUE):
-            watches[key] = credit_alerts.decode_watch(transaction.get(WATCHES, key))
+            watches[key] = credit_alerts.decode_watch(transaction.get(Table.WATCHES, key))
             send(transaction, credit_alerts.tick(watches[key], key.decode(), transaction.now))
         self._store(rates, watches, transaction)
 
@@ -72,7 +68,7 @@ class Alerting:
         stats = cast("DeliveryStats", event)
         key = rate_key(stats).encode()
         if key not in rates:
-            rates[key] = alerts.decode_rates(transaction.get(RATES, key))
+            rates[key] = alerts.decode_rates(transaction.get(Table.RATES, key))
         send(transaction, alerts.apply_stats(rates[key], stats, self._policy, transaction.now))
 
     def _apply_credit(
@@ -81,7 +77,7 @@ class Alerting:
         change = cast("CreditChanged", event)
         key = change["account"].encode()
         if key not in watches:
-            watches[key] = credit_alerts.decode_watch(transaction.get(WATCHES, key))
+            watches[key] = credit_alerts.decode_watch(transaction.get(Table.WATCHES, key))
         send(transaction, credit_alerts.apply_credit(watches[key], change, self._policy, transaction.now))
 
     def _store(
@@ -91,8 +87,8 @@ class Alerting:
         transaction: Transaction,
     ) -> None:
         for key, rate in rates.items():
-            transaction.put(RATES, key, alerts.encode_rates(rate))
+            transaction.put(Table.RATES, key, alerts.encode_rates(rate))
             self._due_rates.schedule(key, alerts.next_due(rate, self._policy))
         for key, watch in watches.items():
-            transaction.put(WATCHES, key, credit_alerts.encode_watch(watch))
+            transaction.put(Table.WATCHES, key, credit_alerts.encode_watch(watch))
             self._due_watches.schedule(key, credit_alerts.next_due(watch))

@@ -24,10 +24,10 @@ from app.outputs import DeadLetter
 from app.stream.due import DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
-from app.topics import Topic
+from app.topics import Table, Topic
 
 AGENT = "credit"
-TABLE = "credits"
+TABLE = Table.CREDITS
 TOPICS = (Topic.CREDIT_ENTRY, Topic.CREDIT_REQUESTED)
 SEPARATOR = b"\x1f"
 """Between account and message id in the key of a message's row."""

@@ -16,11 +16,11 @@ from app.raw_records import read_headers, record_key
 from app.stream.due import DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.metrics import DEAD_LETTERS, IGNORED
-from app.topics import RAW_TOPICS
+from app.topics import RAW_TOPICS, Table
 from app.vocabulary import Provider
 
 AGENT = "normalize"
-TABLE = "messages"
+TABLE = Table.MESSAGES
 TOPICS = tuple(RAW_TOPICS.values())
 MAX_DUE = 1000
 """Rows looked at in one round, so that a flood of them does not hold up the records behind it."""

@@ -18,10 +18,10 @@ from app.stream.due import DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.health import ProviderHealthReader
 from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
-from app.topics import Topic
+from app.topics import Table, Topic
 
 AGENT = "suppress"
-TABLE = "recipients"
+TABLE = Table.RECIPIENTS
 TOPICS = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.SUPPRESSION_REQUESTED)
 MAX_DUE = 1000
 """Rows looked at in one round, so that a flood of them does not hold up the records behind it."""

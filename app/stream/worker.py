@@ -13,10 +13,9 @@ from app.settings import Settings, kafka_security
 from app.stream import alerting, crediting, normalizing, suppressing
 from app.stream.cluster_topics import Sizing, check
 from app.stream.health import ProviderHealthReader
-from app.topics import DECLARATIONS, Declaration, changelog
+from app.topics import DECLARATIONS, Declaration, Table, changelog
 from app.web import views
 
-TABLES = (normalizing.TABLE, suppressing.TABLE, crediting.TABLE, *alerting.TABLES)
 SECONDS_PER_DAY = 24 * 60 * 60
 
 
@@ -33,7 +32,7 @@ def connection(settings: Settings) -> dict[str, Any]:
 
 def declarations(settings: Settings) -> tuple[Declaration, ...]:
     """Return every topic a worker needs, its tables' changelogs included."""
-    return (*DECLARATIONS, *(changelog(application_id(settings), table) for table in TABLES))
+    return (*DECLARATIONS, *(changelog(application_id(settings), table) for table in Table))
 
 
 def sizing(settings: Settings) -> Sizing:
@@ -61,7 +60,7 @@ def build(settings: Settings) -> BatchApp:
         **views.faust_settings(settings),
     )
     health = ProviderHealthReader(connection(settings))
-    for table in TABLES:
+    for table in Table:
         app.batch_table(table)
     _declare_agents(app, settings, health)
 
