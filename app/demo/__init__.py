@@ -1,0 +1,1 @@
+"""The load of `undelivered demo`, what must come out of it, and the processes it runs through."""

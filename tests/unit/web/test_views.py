@@ -1,0 +1,37 @@
+from app.settings import Settings
+from app.web.views import faust_settings
+
+
+def test_faust_shows_none_of_its_own_views() -> None:
+    """They ask nobody for a token."""
+    made = faust_settings(Settings(web_port=6066))
+    assert [len(made.pop("web_application_options")["middlewares"]), made] == [
+        2,
+        {
+            "web_enabled": True,
+            "web_bind": "127.0.0.1",
+            "web_port": 6066,
+            "canonical_url": "http://127.0.0.1:6066",
+            "web_tables_enabled": False,
+            "web_router_enabled": False,
+            "web_stats_enabled": False,
+            "web_graph_enabled": False,
+            "web_metrics_enabled": False,
+        },
+    ]
+
+
+def test_other_workers_are_told_the_public_address() -> None:
+    made = faust_settings(Settings(web_port=6066, web_public_url="https://worker-1.example.com/undelivered"))
+    assert made["canonical_url"] == "https://worker-1.example.com/undelivered"
+
+
+def test_a_port_of_0_becomes_one_that_others_can_be_told() -> None:
+    made = faust_settings(Settings(web_port=0))
+    assert made["web_port"] > 0
+    assert made["canonical_url"] == f"http://127.0.0.1:{made['web_port']}"
+
+
+def test_an_address_that_means_every_interface_is_not_told_to_others() -> None:
+    made = faust_settings(Settings(web_host="0.0.0.0", web_port=6066))  # noqa: S104 - nothing listens
+    assert "0.0.0.0" not in made["canonical_url"]  # noqa: S104 - as above
