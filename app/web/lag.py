@@ -20,18 +20,20 @@ def waiting(
     beginnings: Mapping[TopicPartition, int],
     ends: Mapping[TopicPartition, int],
     committed: Mapping[TopicPartition, int],
+    writers: int,
 ) -> int:
-    """Return how many offsets lie between a group and the end of its topics.
+    """Return about how many records of an agent's topics its group has not processed.
 
-    Nearly records: a transaction that ends leaves a marker with an offset of its own. The one after the last record
-    is not counted in the topics that agents write to; it would say for ever that something waits.
+    Each transaction leaves a marker that takes an offset, so that behind the last record there may be as many markers
+    as there are ``writers`` of a topic. In the topics that agents write to, so many offsets do not count: the figure
+    is too low by so many a partition at most, and it comes down to 0, which it would else never do.
     """
     wanted = set(topics)
     total = 0
     for tp, end in ends.items():
         if tp.topic in wanted:
-            marker = 0 if tp.topic in _WRITTEN_BY_OTHERS else 1
-            total += max(0, end - max(committed.get(tp, 0), beginnings[tp]) - marker)
+            markers = 0 if tp.topic in _WRITTEN_BY_OTHERS else writers
+            total += max(0, end - max(committed.get(tp, 0), beginnings[tp]) - markers)
     return total
 
 
@@ -59,4 +61,5 @@ class LagReader:
         finally:
             await admin.close()
         offsets = {tp: entry.offset for tp, entry in committed.items()}
-        return {agent: waiting(names, beginnings, ends, offsets) for agent, names in self._agents.items()}
+        # an agent writes with one producer for each partition
+        return {agent: waiting(names, beginnings, ends, offsets, partitions) for agent, names in self._agents.items()}

@@ -2,7 +2,7 @@
 
 Memory is bounded whatever comes: `MOST_TENANTS` tenants (the one that was silent longest goes first), and of each 256
 names in `hourly`, 20 suppressions, 100 accounts, 50 alerts and 10 dead letters. That is below 0.4 MB a tenant at worst
-and 50 MB in all (a test fills it); a usual tenant takes 20 kB. Whether anything had to be left out is told by ``complete``.
+and 50 MB in all (a test fills it); a usual tenant takes 20 kB. ``complete`` tells whether anything was left out.
 """
 
 from collections import OrderedDict
