@@ -60,7 +60,7 @@ class AccountTree(TypedDict, total=False):
     counts: dict[str, int]
     """Messages and commands out of the ordinary, see `oddities`."""
     memory: dict[str, str]
-    """Ids of grants and adjustments, see :mod:`app.domain.memory`."""
+    """Ids of grants, adjustments and refused records, see :mod:`app.domain.memory`."""
     frozen: bool
     """The invariant was found broken: nothing is applied until somebody repairs the row."""
 
@@ -118,16 +118,20 @@ def oddities(message: Message) -> set[str]:
     than one report of a kind. ``foreign_currency``: charged in a currency that was not reserved. ``stale``: open and
     reported as such.
     """
-    charges = message.get("settle", {})
-    kinds = [kind for kind in ("reserve", "settle", "release", "keep") if kind in message]
-    found = {
-        "unreserved": bool(kinds) and "reserve" not in message,
-        "contradicted": "release" in message and ("settle" in message or "keep" in message),
-        "repeated": len(message.get("seen", "")) > _MARK * len(kinds) > 0,
-        "foreign_currency": "reserve" in message and bool(charges.keys() - {message["reserve"][3], ""}),
-        "stale": "stale" in message and position(message).reserved > 0,
-    }
-    return {name for name, holds in found.items() if holds}
+    found = set()
+    reports = sum(kind in message for kind in ("reserve", "settle", "release", "keep"))
+    if "reserve" not in message:
+        if reports:
+            found.add("unreserved")
+    elif message.get("settle", {}).keys() - {message["reserve"][3], ""}:
+        found.add("foreign_currency")
+    if "release" in message and ("settle" in message or "keep" in message):
+        found.add("contradicted")
+    if len(message.get("seen", "")) > _MARK * reports:
+        found.add("repeated")
+    if "stale" in message and position(message).reserved:
+        found.add("stale")
+    return found
 
 
 def note_report(message: Message, event_id: str, at: int) -> bool:

@@ -131,20 +131,20 @@ def _judge_rate(rates: Rates, place: Subject, limits: AlertLimits, at: int) -> l
         state, threshold = AlertState.CLEARED, limits.clear_percent
     else:
         return []
+    observed = 100 * failures / total if total else 0.0
+    rates["told"] += 1
+    alert = Alert(AlertKind.PROVIDER_FAILURE_RATE, state, at, rates["told"], "", "", observed, float(threshold))
     health: ProviderHealth = {
         "tenant": place.tenant,
         "provider": place.provider,
         "channel": place.channel,
-        "degraded": state is AlertState.RAISED,
+        "degraded": not degraded,
         "failures": failures,
         "total": total,
         "window_minutes": limits.window_minutes,
         "since": at,
         "changed_at": at,
     }
-    observed = 100 * failures / total if total else 0.0
-    rates["told"] += 1
-    alert = Alert(AlertKind.PROVIDER_FAILURE_RATE, state, at, rates["told"], "", "", observed, float(threshold))
     return [
         Output(Topic.PROVIDER_HEALTH, f"{place.tenant}/{place.provider}/{place.channel}", health),
         alert_output(alert, place, FAILURE_RATE, failures=str(failures), total=str(total)),

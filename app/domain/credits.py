@@ -34,50 +34,50 @@ class Booked(NamedTuple):
 _KNOWN = Booked(changed=False, duplicate=True)
 
 
-def apply_command(account: Account, message: Message, command: CreditRequested, policy: Policy, now: int) -> Booked:
-    """Apply a grant, an adjustment or a reservation; ``message`` is the row of its message, empty without one."""
+def apply_command(
+    account: Account, message: Message, command: CreditRequested, policy: Policy, *, received_at: int
+) -> Booked:
+    """Apply a grant, an adjustment or a reservation; ``message`` is the row of its message, empty without one.
+
+    A message row that is still empty afterwards need not be stored.
+    ``received_at`` is the timestamp of its Kafka record, the same in a replay, since the command itself has none.
+    """
     if not _is_open(account):
-        return _frozen(account, command["account"], now)
-    at = judge_time(command["occurred_at"], now, policy.clock).at
+        return _frozen(account, command["account"], received_at)
+    at = judge_time(command["occurred_at"], received_at, policy.clock).at
     before = standpoint(message)
-    reserves = command["kind"] == CreditCommand.RESERVE and bool(command["message_id"])
-    if reserves:
-        is_new = note_report(message, command["event_id"], at)
-    else:
-        is_new = account.memory.add(command["event_id"], at, policy.credit)
-    if not is_new:
-        return _KNOWN
-    take_in(account, at)
-    amount = command["amount_micros"]
+    reserves = command["kind"] == CreditCommand.RESERVE
     cause = _refusal_of_command(account, message, command, at)
+    if not _note(account, message if reserves and not cause else None, command["event_id"], at, policy):
+        return _KNOWN
+    amount = 0
     if cause:
         count(account, "refused", 1)
-        amount = book_message(account, message, before)
     elif reserves:
-        account.tree["currency"] = command["currency"]
         cause = _reservation_cause(message)
-        reservation = [at, command["event_id"], amount, command["currency"]]
+        reservation = [at, command["event_id"], command["amount_micros"], command["currency"]]
         message["reserve"] = min(reservation, message.get("reserve", reservation))
         amount = book_message(account, message, before)
     else:
-        account.tree["currency"] = command["currency"]
         cause = "granted" if command["kind"] == CreditCommand.GRANT else "adjusted"
+        amount = command["amount_micros"]
         account.tree["granted"] += amount
         account.tree["available"] += amount
+    if not cause.startswith("refused"):
+        account.tree["currency"] = command["currency"]
     change = Change(command["account"], cause, command["event_id"], at, command["message_id"], amount)
     return Booked((announce(account, change),))
 
 
-def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: Policy, now: int) -> Booked:
+def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: Policy) -> Booked:
     """Apply what a webhook means for the credit of its message."""
     if not _is_open(account):
-        return _frozen(account, entry["account"], now)
+        return _frozen(account, entry["account"], entry["received_at"])
     at = judge_time(entry["occurred_at"], entry["received_at"], policy.clock).at
     before = standpoint(message)
-    if not note_report(message, entry["event_id"], at):
-        return _KNOWN
-    take_in(account, at)
     cause = _refusal_of_entry(account, entry)
+    if not _note(account, None if cause else message, entry["event_id"], at, policy):
+        return _KNOWN
     if cause:
         count(account, "refused", 1)
     elif entry["kind"] == CreditEntryKind.SETTLE:
@@ -94,6 +94,14 @@ def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: 
     return Booked((announce(account, change),))
 
 
+def _note(account: Account, message: Message | None, event: str, at: int, policy: Policy) -> bool:
+    """Remember a command or report, with its message or, if it is about none or refused, with the account."""
+    is_new = account.memory.add(event, at, policy.credit) if message is None else note_report(message, event, at)
+    if is_new:
+        take_in(account, at)
+    return is_new
+
+
 def _is_open(account: Account) -> bool:
     if not account.is_sound:
         return False
@@ -102,11 +110,11 @@ def _is_open(account: Account) -> bool:
     return True
 
 
-def _frozen(account: Account, name: str, now: int) -> Booked:
+def _frozen(account: Account, name: str, at: int) -> Booked:
     if "frozen" in account.tree:
         return Booked(changed=False, frozen=True)
     account.tree["frozen"] = True
-    return Booked((announce(account, Change(name, "invariant_broken", "", now)),), frozen=True)
+    return Booked((announce(account, Change(name, "invariant_broken", "", at)),), frozen=True)
 
 
 def _refusal_of_command(account: Account, message: Message, command: CreditRequested, at: int) -> str:

@@ -15,6 +15,7 @@ from app.domain.clock import DAY
 from app.domain.policy_document import MemoryLimits
 
 _WIDTH = 10
+_SHORT = 3000
 
 
 def fingerprint(event_id: str) -> str:
@@ -23,51 +24,53 @@ def fingerprint(event_id: str) -> str:
 
 
 class Memory:
-    """The ids in one row; ``days`` is the part that is stored."""
+    """The ids in one row; ``days`` is what is stored."""
 
-    __slots__ = ("_seen", "days")
+    __slots__ = ("days",)
 
     def __init__(self, days: dict[str, str]) -> None:
         self.days = days
-        self._seen: set[str] | None = None
 
     def add(self, event_id: str, at: int, limits: MemoryLimits) -> bool:
         """Remember an event and return True; False when it was known."""
-        seen = self._seen
-        if seen is None:
-            seen = self._seen = {word for day in self.days.values() for word in _words(day)}
         mark = fingerprint(event_id)
-        if mark in seen:
-            return False
-        seen.add(mark)
+        total = 0
+        for words in self.days.values():
+            if _holds(words, mark):
+                return False
+            total += len(words)
         day = str(at // DAY)
-        known = self.days.get(day, "")
-        place = _WIDTH * bisect_left(
-            range(len(known) // _WIDTH), mark, key=lambda i: known[i * _WIDTH : (i + 1) * _WIDTH]
-        )
-        self.days[day] = known[:place] + mark + known[place:]
-        if len(seen) > limits.ids_at_least:
-            self._forget(limits, seen)
+        words = self.days.get(day, "")
+        place = _place(words, mark)
+        self.days[day] = words[:place] + mark + words[place:]
+        if total >= limits.ids_at_least * _WIDTH:
+            self._forget(limits, total // _WIDTH + 1)
         return True
 
-    def _forget(self, limits: MemoryLimits, seen: set[str]) -> None:
+    def _forget(self, limits: MemoryLimits, total: int) -> None:
         days = sorted(map(int, self.days))
         oldest_needed = days[-1] - limits.days_at_least
-        if days[0] >= oldest_needed and len(seen) <= limits.ids_at_most:
+        if days[0] >= oldest_needed and total <= limits.ids_at_most:
             return
         kept = 0
         for number in reversed(days):
             day = str(number)
-            words = self.days[day]
+            words = self.days.pop(day)
             room = 0 if kept >= limits.ids_at_least and number < oldest_needed else limits.ids_at_most - kept
-            surplus = max(0, len(words) // _WIDTH - room) * _WIDTH
-            if surplus:
-                seen.difference_update(_words(words[:surplus]))
-                self.days[day] = words[surplus:]
-                if surplus == len(words):
-                    del self.days[day]
-            kept += (len(words) - surplus) // _WIDTH
+            count = min(len(words) // _WIDTH, room)
+            if count:
+                self.days[day] = words[len(words) - count * _WIDTH :]
+            kept += count
 
 
-def _words(text: str) -> list[str]:
-    return [text[i : i + _WIDTH] for i in range(0, len(text), _WIDTH)]
+def _place(words: str, mark: str) -> int:
+    """Return where in a day's text an id stands or would."""
+    count = len(words) // _WIDTH
+    return _WIDTH * bisect_left(range(count), mark, key=lambda i: words[i * _WIDTH : (i + 1) * _WIDTH])
+
+
+def _holds(words: str, mark: str) -> bool:
+    # the search is quicker than the bisection while the text is short, but may hit across two ids
+    if len(words) < _SHORT and mark not in words:
+        return False
+    return words.startswith(mark, _place(words, mark))

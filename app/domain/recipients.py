@@ -14,6 +14,7 @@ from app.domain.clock import DAY, judge_time
 from app.domain.policy import Policy
 from app.domain.rows import Channel, Row, add_one, drop_days_before, keep_fact
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
+from app.identity import Basis
 from app.outputs import Output
 from app.vocabulary import Attribution, Confidence, Confirmation, Permanence, Reason, SuppressionAction
 from app.vocabulary import Channel as ChannelName
@@ -37,7 +38,7 @@ class Applied(NamedTuple):
     changed: bool = True
     """Whether the row must be stored."""
     duplicate: bool = False
-    """The event had been applied before."""
+    """The event had been counted before."""
     note: str = ""
     """``skewed`` or ``late``, as `judge_time` says; ``unaudited``: a lift that nobody answers for, it lifts nothing."""
 
@@ -47,31 +48,33 @@ _KNOWN = Applied(changed=False, duplicate=True)
 
 
 def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, degraded: bool) -> Applied:
-    """Apply a failure of a recipient that the provider named; ``degraded`` tells the provider's health at this time."""
+    """Apply a failure of a recipient that the provider named; ``degraded`` tells the provider's health at this time.
+
+    One failure may be reported twice with one id, as failed and as bounced: it counts once, by the first report, and
+    both are evidence.
+    """
     at, note = judge_time(event["occurred_at"], event["received_at"], policy.clock)
-    if not _remember(row, event["event_id"], at, note, policy):
+    name = event["event_id"]
+    two_reports = event["event_id_basis"] == Basis.MESSAGE
+    if two_reports and not row.memory.add(f"{name}/{event['outcome']}", at, policy.memory):
         return _KNOWN
-    reason = event["reason"]
+    is_new = row.memory.add(name, at, policy.memory)
+    if not is_new and not two_reports:
+        return _KNOWN
+    _take_in(row, note)
     channel = row.channel(event["channel"])
-    add_one(channel.setdefault("failed", {}).setdefault(event["attribution"], {}), reason)
-    newest = [at, reason]
-    if newest > channel.get("last_failure", []):
-        channel["last_failure"] = newest
-    kind = _kind_of_fact(event)
-    if kind is None:
-        return Applied(note=note)
-    if degraded and (kind == "transient" or (kind == "permanent" and policy.guard.while_degraded == "all")):
-        channel["degraded"] = channel.get("degraded", 0) + 1
-        return Applied(note=note)
-    fact = [at, event["event_id"][:_LONGEST_ID], reason]
-    if kind == "opt_outs":
-        keep_fact(channel.setdefault("opt_outs", []), [*fact, ""])
-    elif kind == "transient" and at // DAY < channel.get("last_success", 0) // DAY:
-        return Applied(note=note)  # the address has worked since
-    else:
-        keep_fact(channel.setdefault(kind, []), fact)
-    trigger = Trigger(event["tenant"], event["recipient"], "opt_out" if kind == "opt_outs" else "failure", at)
-    return _applied(settle(row, event["channel"], trigger, policy, now), note=note)
+    reason = event["reason"]
+    if is_new:
+        add_one(channel.setdefault("failed", {}).setdefault(event["attribution"], {}), reason)
+    channel["last_failure"] = max(channel.get("last_failure", []), [at, reason])
+    facts = _facts_of(event, channel, policy, degraded=degraded)
+    if facts is None or (facts == "transient" and at // DAY < channel.get("last_success", 0) // DAY):
+        return Applied(duplicate=not is_new, note=note)
+    fact = [at, name[:_LONGEST_ID], reason]
+    keep_fact(channel.setdefault(facts, []), [*fact, ""] if facts == "opt_outs" else fact)
+    trigger = Trigger(event["tenant"], event["recipient"], "opt_out" if facts == "opt_outs" else "failure", at)
+    announcement = settle(row, event["channel"], trigger, policy, now)
+    return _applied(announcement, note=note)._replace(duplicate=not is_new)
 
 
 def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int) -> Applied:
@@ -92,13 +95,14 @@ def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int
     return _applied(settle(row, event["channel"], trigger, policy, now), note=note)
 
 
-def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: int) -> Applied:
+def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: int, *, received_at: int) -> Applied:
     """Apply a request; without a channel it is about every channel that the address can have.
 
+    ``received_at`` is the timestamp of its Kafka record, the same in a replay, since the request itself has none.
     A lift must be answered for by a person or a system: one without a name, or by ``provider:…``, is counted and lifts
     nothing. Providers report consent as a confirmation.
     """
-    at, note = judge_time(event["occurred_at"], now, policy.clock)
+    at, note = judge_time(event["occurred_at"], received_at, policy.clock)
     if not _remember(row, event["event_id"], at, note, policy):
         return _KNOWN
     by = event["requested_by"][:_LONGEST_NAME]
@@ -146,13 +150,17 @@ def _due(channel: Channel) -> int | None:
 def _remember(row: Row, event: str, at: int, note: str, policy: Policy) -> bool:
     if not row.memory.add(event, at, policy.memory):
         return False
-    row.tree["events"] += 1
-    if note:
-        add_one(row.tree.setdefault("dates", {}), note)
+    _take_in(row, note)
     return True
 
 
-def _kind_of_fact(event: DeliveryFailed) -> FailureFacts | None:
+def _take_in(row: Row, note: str) -> None:
+    row.tree["events"] += 1
+    if note:
+        add_one(row.tree.setdefault("dates", {}), note)
+
+
+def _facts_of(event: DeliveryFailed, channel: Channel, policy: Policy, *, degraded: bool) -> FailureFacts | None:
     """Tell which facts a failure belongs to; None: it is counted and never suppresses."""
     if event["attribution"] != Attribution.RECIPIENT or event["confidence"] == Confidence.UNMAPPED:
         return None
@@ -160,7 +168,11 @@ def _kind_of_fact(event: DeliveryFailed) -> FailureFacts | None:
         return None
     if event["reason"] == Reason.RECIPIENT_OPTED_OUT:
         return "opt_outs"
-    return _LISTS.get(event["permanence"])
+    facts = _LISTS.get(event["permanence"])
+    if degraded and (facts == "transient" or (facts and policy.guard.while_degraded == "all")):
+        channel["degraded"] = channel.get("degraded", 0) + 1
+        return None
+    return facts
 
 
 def _note_success(channel: Channel, at: int) -> bool:
@@ -170,11 +182,13 @@ def _note_success(channel: Channel, at: int) -> bool:
     channel["last_success"] = at
     if "transient" not in channel:
         return False
-    drop_days_before(channel["transient"], at)
-    if not channel["transient"]:
+    transient = channel["transient"]
+    counts_on = transient[-1][0] >= at
+    drop_days_before(transient, at)
+    if not transient:
         del channel["transient"]
-    # without a suppression there is nothing to lift, and a delivery never begins one
-    return "suppression" in channel
+    # one that is newer than all failures begins no suppression, and without one there is nothing to lift
+    return counts_on or "suppression" in channel
 
 
 def _note_consent(channel: Channel, at: int, event: str) -> bool:

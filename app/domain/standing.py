@@ -95,13 +95,12 @@ def _failed(facts: list[Fact], lifts: list[Fact], permanence: Permanence, rule_o
         counted.append(fact)
         if running is None or _end(running) <= at:
             if evidence := _crossing(counted, rule):
-                tier += 1
-                days = rule.days
+                tier, days = tier + 1, rule.days
                 running = Standing(reason, at, rule.until(at, tier), tier, "failure", evidence, "")
         elif _is_longer(rule.days, days) and _crossing(counted, rule):
             days = rule.days
             evidence = [*running.evidence, event_id][-KEPT:]
-            running = Standing(reason, running.since, rule.until(at, tier), tier, "failure", evidence, "")
+            running = running._replace(reason=reason, until=rule.until(at, tier), evidence=evidence)
     if running and lifts and lifts[-1][0] >= counted[-1][0]:
         return None
     return running
@@ -116,13 +115,16 @@ def _crossing(counted: list[Fact], rule: Rule) -> list[str]:
     """Return the ids in the window that ends with the newest fact, if they are enough for the rule."""
     if rule.failures == 1 and rule.distinct_days == 1:
         return [counted[-1][1]]
-    if len(counted) < rule.failures:
+    # cheap before dear: most failures are too few, or all of one day
+    newest, oldest = counted[-1][0], counted[0][0]
+    if len(counted) < rule.failures or newest // DAY - oldest // DAY + 1 < rule.distinct_days:
         return []
-    start = counted[-1][0] - rule.within
-    window = [fact for fact in counted if fact[0] > start]
-    if len(window) < rule.failures or len({fact[0] // DAY for fact in window}) < rule.distinct_days:
+    start = newest - rule.within
+    # by id: of one failure there may be two reports
+    window = {fact[1]: fact[0] // DAY for fact in counted if fact[0] > start}
+    if len(window) < rule.failures or len(set(window.values())) < rule.distinct_days:
         return []
-    return [fact[1] for fact in window[-KEPT:]]
+    return list(window)[-KEPT:]
 
 
 def _is_longer(days: int | None, than: int | None) -> bool:

@@ -47,7 +47,7 @@ def failed(event: str, at: int, reason: str = "mailbox_full", **fields: object) 
         "campaign_id": "",
         "recipient_kind": "email",
         "recipient_given": EMAIL,
-        "event_id_basis": "message",
+        "event_id_basis": "provider_event_id",
         "provider_event_id": "",
         "provider_event": "failed",
         "provider_sent_at": None,

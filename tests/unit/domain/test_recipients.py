@@ -1,3 +1,5 @@
+from typing import cast
+
 import orjson
 import pytest
 
@@ -29,9 +31,9 @@ Event = DeliveryFailed | DeliveryConfirmed | SuppressionRequested
 def apply(row: Row, event: Event, now: int = NOW, policy: Policy = POLICY, *, degraded: bool = False) -> Applied:
     """Apply any event as its agent would."""
     if "action" in event:
-        return apply_request(row, event, policy, now)
+        return apply_request(row, cast("SuppressionRequested", event), policy, now, received_at=event["occurred_at"])
     if "kind" in event:
-        return apply_confirmed(row, event, policy, now)
+        return apply_confirmed(row, cast("DeliveryConfirmed", event), policy, now)
     return apply_failed(row, event, policy, now, degraded=degraded)
 
 
@@ -153,6 +155,33 @@ def test_a_repeat_changes_nothing() -> None:
     assert encode_row(again) == stored
 
 
+def test_two_reports_of_one_failure_count_once_and_both_are_evidence() -> None:
+    """A bounce says more than the failure with the same id that came before it, or after it."""
+    first = failed("e", T0, "unknown", attribution="UNKNOWN", confidence="UNMAPPED", event_id_basis="message")
+    second = gone("e", T0 + 1, event_id_basis="message", outcome="bounced")
+    for reports, counts in (
+        ((first, second, first, second), {"UNKNOWN": {"unknown": 1}}),
+        ((second, first, second, first), {"RECIPIENT": {"invalid_recipient": 1}}),
+    ):
+        row = decode_row(None)
+        applied = [apply(row, report) for report in reports]
+        assert [each.duplicate for each in applied] == [False, True, True, True]
+        assert [each.changed for each in applied] == [True, True, False, False]
+        assert row.channels["email"]["failed"] == counts
+        assert row.channels["email"]["suppression"]["since"] == T0 + 1
+
+
+def test_two_reports_of_one_failure_are_one_toward_a_threshold() -> None:
+    """Five failures make a suppression, not three that were reported twice."""
+    row = decode_row(None)
+    for day in range(4):
+        for outcome in ("failed", "bounced"):
+            event = failed(f"e{day}", T0 + day * DAY, event_id_basis="message", outcome=outcome)
+            assert changes(row, event) == []
+    last = T0 + 4 * DAY
+    assert changes(row, failed("e4", last, event_id_basis="message"), now=last) == [suppressed("mailbox_full", last, 7)]
+
+
 def test_a_second_permanent_failure_is_not_announced() -> None:
     """While a suppression runs another failure counts and changes nothing."""
     row = decode_row(None)
@@ -255,7 +284,7 @@ def test_a_delivery_lifts_a_transient_suppression_and_resets_the_count() -> None
 def test_an_older_delivery_that_comes_late_lifts_nothing_newer() -> None:
     """A delivery forgets the failures before it only; those after it still count."""
     row = decode_row(None)
-    changes(row, *transients(*(T0 + i * DAY for i in range(6))))
+    changes(row, *transients(*(T0 + i * DAY for i in range(6))), now=T0 + 5 * DAY)
     assert changes(row, confirmed("d", T0 + HOUR), now=T0 + 6 * DAY) == [suppressed("mailbox_full", T0 + 5 * DAY, 7)]
     assert changes(row, confirmed("d2", T0 + DAY + HOUR), now=T0 + 6 * DAY) == [allowed(T0 + DAY + HOUR, "delivery")]
 
@@ -523,7 +552,7 @@ def test_a_suppression_in_force_ends_for_real_in_a_dry_run() -> None:
 def test_the_sequence_grows_with_every_announcement() -> None:
     """A reader that keeps the highest sequence has the present state."""
     row = decode_row(None)
-    records = []
+    records: list[Output] = []
     for step in range(6):
         at = T0 + step * 200 * DAY
         records += apply(row, gone(f"e{step}", at), now=at).outputs
@@ -533,3 +562,13 @@ def test_the_sequence_grows_with_every_announcement() -> None:
     sequences = [output.value["sequence"] for output in records]
     assert len(sequences) == 24
     assert sequences == sorted(set(sequences))
+
+
+def test_a_policy_that_became_stricter_prolongs_at_the_end() -> None:
+    """A row is judged anew when something happens to it; its announced end is such a moment."""
+    row = decode_row(None)
+    apply(row, gone("e1", T0), now=T0)
+    policy = parse_policy('[[rule]]\npermanence = "PERMANENT"\nsuppress_days = 120', "p.toml")
+    (output,) = expire(row, KEY, policy, T0 + 90 * DAY).outputs
+    assert (output.value["state"], output.value["until"], output.value["sequence"]) == ("suppressed", T0 + 120 * DAY, 3)
+    assert next_due(row) == T0 + 120 * DAY
