@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from app.errors import BadInputError
+from app.errors import BadInputError, TopicError
 from app.vocabulary import Provider
 
 if TYPE_CHECKING:
@@ -79,8 +79,11 @@ async def _publish(settings: "Settings", provider: Provider, tenant: str, bodies
         linger_ms=5,
         **kafka_security(settings),
     )
-    await producer.start()
     try:
+        await producer.start()
+        # else the producer would wait 40 s for the topic to come
+        if topic not in (await producer.client.fetch_all_metadata()).topics():
+            raise TopicError(f"{topic}: missing; `undelivered topics create` makes it")
         under_way: list[asyncio.Future[object]] = []
         for body in track(bodies, f"publishing to {topic}", console=Console(stderr=True)):
             received_at = time.time_ns() // 1000

@@ -20,8 +20,7 @@ def kafka_errors_named(settings: Settings) -> Iterator[None]:
     try:
         yield
     except KafkaError as error:
-        detail = f"{type(error).__name__} {error}".strip()
-        raise KafkaFailedError(f"Kafka at {settings.bootstrap_servers}: {detail}") from error
+        raise KafkaFailedError(f"Kafka at {settings.bootstrap_servers}: {error}") from error
 
 
 @contextmanager

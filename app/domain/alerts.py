@@ -14,7 +14,7 @@ from app.domain.alert_records import Alert, Subject, alert_output
 from app.domain.clock import MINUTE
 from app.domain.policy import Policy
 from app.domain.policy_document import AlertLimits
-from app.events import DeliveryStats, ProviderHealth
+from app.events import DeliveryStats
 from app.outputs import Output
 from app.topics import Topic
 from app.vocabulary import AlertKind, AlertState, Attribution, Confirmation, Outcome, Reason
@@ -122,33 +122,37 @@ def _judge_rate(rates: Rates, place: Subject, limits: AlertLimits, at: int) -> l
     """Raise or clear the alert about the rate, and tell the provider's health with it."""
     total = sum(sum(each.values()) for each in rates["minutes"].values())
     failures = sum(each.get(side, 0) for each in rates["minutes"].values() for side in _PROVIDERS_SIDE)
-    degraded = "degraded_since" in rates
-    if not degraded and total >= limits.least_reports and failures * 100 >= limits.failure_percent * total:
-        rates["degraded_since"] = at
-        state, threshold = AlertState.RAISED, limits.failure_percent
-    elif degraded and (not total or failures * 100 < limits.clear_percent * total):
+    if "degraded_since" in rates:
+        if total and failures * 100 >= limits.clear_percent * total:
+            return []
         del rates["degraded_since"]
         state, threshold = AlertState.CLEARED, limits.clear_percent
     else:
-        return []
+        if total < limits.least_reports or failures * 100 < limits.failure_percent * total:
+            return []
+        rates["degraded_since"] = at
+        state, threshold = AlertState.RAISED, limits.failure_percent
     observed = 100 * failures / total if total else 0.0
     rates["told"] += 1
     alert = Alert(AlertKind.PROVIDER_FAILURE_RATE, state, at, rates["told"], "", "", observed, float(threshold))
-    health: ProviderHealth = {
+    counts = {"failures": failures, "total": total, "window_minutes": limits.window_minutes}
+    return [
+        _health(place, counts, at, degraded="degraded_since" in rates),
+        alert_output(alert, place, FAILURE_RATE, failures=str(failures), total=str(total)),
+    ]
+
+
+def _health(place: Subject, counts: dict[str, int], at: int, *, degraded: bool) -> Output:
+    record = {
         "tenant": place.tenant,
         "provider": place.provider,
         "channel": place.channel,
-        "degraded": not degraded,
-        "failures": failures,
-        "total": total,
-        "window_minutes": limits.window_minutes,
+        "degraded": degraded,
+        **counts,
         "since": at,
         "changed_at": at,
     }
-    return [
-        Output(Topic.PROVIDER_HEALTH, f"{place.tenant}/{place.provider}/{place.channel}", health),
-        alert_output(alert, place, FAILURE_RATE, failures=str(failures), total=str(total)),
-    ]
+    return Output(Topic.PROVIDER_HEALTH, f"{place.tenant}/{place.provider}/{place.channel}", record)
 
 
 def _fault_alert(rates: Rates, place: Subject, reason: Reason, state: AlertState, at: int) -> Output:

@@ -39,8 +39,7 @@ def apply_command(
 ) -> Booked:
     """Apply a grant, an adjustment or a reservation; ``message`` is the row of its message, empty without one.
 
-    A message row that is still empty afterwards need not be stored.
-    ``received_at`` is the timestamp of its Kafka record, the same in a replay, since the command itself has none.
+    ``received_at`` is the timestamp of the command's Kafka record, the same in a replay.
     """
     if not _is_open(account):
         return _frozen(account, command["account"], received_at)
@@ -59,10 +58,7 @@ def apply_command(
         message["reserve"] = min(reservation, message.get("reserve", reservation))
         amount = book_message(account, message, before)
     else:
-        cause = "granted" if command["kind"] == CreditCommand.GRANT else "adjusted"
-        amount = command["amount_micros"]
-        account.tree["granted"] += amount
-        account.tree["available"] += amount
+        cause, amount = _grant(account, command)
     if not cause.startswith("refused"):
         account.tree["currency"] = command["currency"]
     change = Change(command["account"], cause, command["event_id"], at, command["message_id"], amount)
@@ -92,6 +88,13 @@ def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: 
     amount = book_message(account, message, before)
     change = Change(entry["account"], cause, entry["event_id"], at, entry["message_id"], amount)
     return Booked((announce(account, change),))
+
+
+def _grant(account: Account, command: CreditRequested) -> tuple[str, int]:
+    amount = command["amount_micros"]
+    account.tree["granted"] += amount
+    account.tree["available"] += amount
+    return "granted" if command["kind"] == CreditCommand.GRANT else "adjusted", amount
 
 
 def _note(account: Account, message: Message | None, event: str, at: int, policy: Policy) -> bool:

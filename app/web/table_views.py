@@ -14,7 +14,7 @@ from app.events import Micros
 from app.faust_batches.batch import Rows
 from app.identity import canonical, check_tenant, recipient_key
 from app.raw_records import ACCOUNT_PATTERN
-from app.stream import crediting, suppressing
+from app.topics import Table
 from app.vocabulary import AddressKind
 from app.web.answers import Refused, answer
 from app.web.auth import Caller, Gate
@@ -52,7 +52,7 @@ class TableViews:
                 raise _unknown(person)
             return answer(to_json(person, decode_row(stored), time.time_ns() // 1000))
 
-        return await self._tables.route(request, suppressing.TABLE, key, from_rows)
+        return await self._tables.route(request, Table.RECIPIENTS, key, from_rows)
 
     async def _credit(self, request: web.Request) -> web.Response:
         caller = self._gate.caller_of(request)
@@ -65,7 +65,7 @@ class TableViews:
             return answer(credit_at(rows, caller, name, message_id))
 
         # a message's row lies in the partition of its account
-        return await self._tables.route(request, crediting.TABLE, name, from_rows)
+        return await self._tables.route(request, Table.CREDITS, name, from_rows)
 
 
 def person_at(tenant: str, given: str) -> Person:
