@@ -157,6 +157,7 @@ class AlertKind(StrEnum):
     SENDER_FAULT = "sender_fault"
     LOW_CREDIT = "low_credit"
     CREDIT_INVARIANT = "credit_invariant"
+    RESERVATION_STALE = "reservation_stale"
 
 
 class AlertState(StrEnum):

@@ -33,7 +33,7 @@ def run_dev() -> None:
     # a new topic has no leader for a moment, which is nothing to tell
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     typer.echo("starting Apache Kafka, worker and gateway; Ctrl-C stops them")
-    with cluster_and_folder() as (cluster, folder), prepared(cluster, folder, _PARKED_WAIT_S) as product:
+    with cluster_and_folder() as (cluster, folder), prepared(cluster.bootstrap, folder, _PARKED_WAIT_S) as product:
         settings = product.settings
         asyncio.run(cluster_topics.create(declarations(settings), sizing(settings), connection(settings)))
         product.worker.launch()

@@ -55,9 +55,6 @@ class Figures(NamedTuple):
     alerts: frozenset[Raised]
 
 
-NO_FIGURES = Figures(0, Counter(), 0, Counter(), 0, frozenset(), frozenset(), {}, frozenset())
-
-
 def differences(expected: Figures, found: Figures) -> list[str]:
     """Return a line for each figure that is not as expected."""
     lines: list[str] = []

@@ -111,14 +111,14 @@ def cluster_and_folder() -> Iterator[tuple[Cluster, Path]]:
 
 
 @contextmanager
-def prepared(cluster: Cluster, folder: Path, parked_wait_s: float) -> Iterator[Running]:
+def prepared(bootstrap: str, folder: Path, parked_wait_s: float) -> Iterator[Running]:
     """Choose ports, secrets and settings; worker and gateway are stopped at the end, started by the caller."""
     web_port, gateway_port = free_ports(2)
     secrets = new_secrets()
-    variables = _variables(cluster.bootstrap, secrets, web_port, gateway_port, parked_wait_s)
+    variables = _variables(bootstrap, secrets, web_port, gateway_port, parked_wait_s)
     with _environment(variables):
         settings = Settings()
-    addresses = Addresses(cluster.bootstrap, f"http://127.0.0.1:{gateway_port}", f"http://127.0.0.1:{web_port}")
+    addresses = Addresses(bootstrap, f"http://127.0.0.1:{gateway_port}", f"http://127.0.0.1:{web_port}")
     with ExitStack() as stack:
         worker = Process("worker", folder, web_port, variables)
         gateway = Process("gateway", folder, gateway_port, variables)

@@ -40,7 +40,7 @@ def run_demo(json_path: Path | None, *, kill_worker: bool) -> None:
     parked_wait_s = _PARKED_WAIT_WITH_KILL_S if kill_worker else _PARKED_WAIT_S
     with steps(console) as step:
         step.show("starting Apache Kafka")
-        with cluster_and_folder() as (cluster, folder), prepared(cluster, folder, parked_wait_s) as product:
+        with cluster_and_folder() as (cluster, folder), prepared(cluster.bootstrap, folder, parked_wait_s) as product:
             step.show("creating the topics, publishing grants and reservations")
             asyncio.run(set_up(product, load))
             step.show("starting worker and gateway")

@@ -99,7 +99,10 @@ def position(message: Message) -> Position:
     charge = charge_of(message)
     if charge is not None:
         return Position(0, reserve[2] if charge[2] is None else charge[2])
-    if "release" in message and "keep" not in message:
+    if "keep" in message:
+        # it bounced, so it had been accepted, and what is accepted is charged: the report of the charge may be lost
+        return Position(0, reserve[2])
+    if "release" in message:
         return _NOTHING
     return Position(reserve[2], 0)
 

@@ -4,9 +4,6 @@ from typing import NamedTuple
 
 from app.vocabulary import Reason
 
-RESERVATION_STALE = "reservation_stale"
-"""Kind of the alert about reservations that nothing settled or released."""
-
 
 class Advice(NamedTuple):
     """Two sentences with places for the words of an alert, such as ``{provider}``."""

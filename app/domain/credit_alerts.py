@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 import orjson
 
-from app.domain.advice import CREDIT_INVARIANT, LOW_CREDIT, RESERVATION_STALE, STALE
+from app.domain.advice import CREDIT_INVARIANT, LOW_CREDIT, STALE
 from app.domain.alert_records import Alert, Subject, alert_output
 from app.domain.clock import DAY
 from app.domain.policy import Policy
@@ -48,7 +48,7 @@ def apply_credit(watch: Watch, change: CreditChanged, policy: Policy, now: int) 
     outputs += _judge_balance(watch, change, subject, policy)
     if change["cause"] == "reservation_stale":
         if "stale_seen" not in watch:
-            alert = _next(watch, RESERVATION_STALE, AlertState.RAISED, change["occurred_at"])
+            alert = _next(watch, AlertKind.RESERVATION_STALE, AlertState.RAISED, change["occurred_at"])
             outputs.append(alert_output(alert, subject, STALE, message_id=change["message_id"]))
         watch["stale_seen"] = now
     return outputs
@@ -59,7 +59,7 @@ def tick(watch: Watch, account: str, now: int) -> list[Output]:
     if "stale_seen" not in watch or watch["stale_seen"] + QUIET > now:
         return []
     del watch["stale_seen"]
-    alert = _next(watch, RESERVATION_STALE, AlertState.CLEARED, now)
+    alert = _next(watch, AlertKind.RESERVATION_STALE, AlertState.CLEARED, now)
     return [alert_output(alert, Subject(watch["tenant"], account=account), STALE, message_id="")]
 
 

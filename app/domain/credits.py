@@ -151,6 +151,8 @@ def _reservation_cause(message: Message) -> str:
         return "reserved_again"
     if "settle" in message:
         return "reserved_after_billed"
+    if "keep" in message:
+        return "reserved_after_bounced"
     if "release" in message:
         return "reserved_after_failed"
     return "reserved"

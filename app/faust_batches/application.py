@@ -10,7 +10,7 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from app.faust_batches.batch import Batch, Processor, partition_of
+from app.faust_batches.batch import Batch, Processor, Rows
 from app.faust_batches.recovery import BatchTableManager
 from app.faust_batches.store import PartitionRows, TableStore
 from app.faust_batches.task import AgentDeclaration
@@ -94,12 +94,12 @@ class BatchApp(faust.App):
 
         self.agent(self.topic(*topics, schema=BatchSchema(), acks=False), name=name)(dispatch)
 
-    def row(self, table: str, key: bytes, partition_count: int) -> bytes | None:
-        """Return a committed row of a table.
+    def rows(self, table: str, partition: int) -> Rows:
+        """The committed rows of a table's partition.
 
-        Raises KeyError when its partition is not on this worker.
+        Raises KeyError when the partition is not on this worker.
         """
-        return self.partition_tasks.stores[table].partitions[partition_of(key, partition_count)].get(key)
+        return self.partition_tasks.stores[table].partitions[partition]
 
     async def _release(self, batches: Sequence[Batch]) -> None:
         cast("Any", self.consumer).release(batches)

@@ -56,7 +56,7 @@ class TableRouter:
         if not is_recovered(self._app):
             raise NotNow("table: its rows are being recovered")
         try:
-            return self._app.partition_tasks.stores[table].partitions[partition]
+            return self._app.rows(table, partition)
         except KeyError:
             # or another worker goes by the same URL
             raise NotNow("table: this worker no longer holds the row") from None

@@ -50,7 +50,7 @@ def test_what_the_sender_counted(load: Load) -> None:
     failures: Counter[str] = Counter()
     for (provider, _), times in expected.failed.items():
         failures[provider] += times
-    assert failures == {"teekrr": 122, "prelude": 41, "treble": 41, "webex-interact": 33}
+    assert failures == {"teekrr": 126, "prelude": 41, "treble": 37, "webex-interact": 33}
     assert (expected.raw, expected.confirmed.total(), expected.unaddressed) == (648, 329, 5)
     assert (expected.dead_letters, len(expected.recipients), len(expected.suppressions)) == (10, 316, 63)
     assert {account: balance.granted_micros for account, balance in expected.credit.items()} == {

@@ -127,15 +127,15 @@ def test_a_reservation_is_announced_with_the_whole_account() -> None:
         ([entry("s", "settle")], ["settled"], (1000, 900, 0, 100), {}),
         ([entry("s", "settle", 130)], ["settled"], (1000, 870, 0, 130), {}),
         ([RELEASE], ["released"], (1000, 1000, 0, 0), {}),
-        ([KEEP], ["kept"], (1000, 900, 100, 0), {}),
+        ([KEEP], ["kept"], (1000, 900, 0, 100), {}),
         ([SETTLE, KEEP], ["settled", "kept"], (1000, 910, 0, 90), {}),
         ([KEEP, SETTLE], ["kept", "settled"], (1000, 910, 0, 90), {}),
         ([SETTLE, RELEASE], ["settled", "failed_after_billed"], (1000, 910, 0, 90), {"contradicted": 1}),
         ([RELEASE, SETTLE], ["released", "billed_after_failed"], (1000, 910, 0, 90), {"contradicted": 1}),
-        ([KEEP, RELEASE], ["kept", "failed_after_bounced"], (1000, 900, 100, 0), {"contradicted": 1}),
-        ([RELEASE, KEEP], ["released", "bounced_after_failed"], (1000, 900, 100, 0), {"contradicted": 1}),
+        ([KEEP, RELEASE], ["kept", "failed_after_bounced"], (1000, 900, 0, 100), {"contradicted": 1}),
+        ([RELEASE, KEEP], ["released", "bounced_after_failed"], (1000, 900, 0, 100), {"contradicted": 1}),
         ([RELEASE, entry("l2", "release")], ["released", "failed_again"], (1000, 1000, 0, 0), {"repeated": 1}),
-        ([KEEP, entry("k2", "keep")], ["kept", "bounced_again"], (1000, 900, 100, 0), {"repeated": 1}),
+        ([KEEP, entry("k2", "keep")], ["kept", "bounced_again"], (1000, 900, 0, 100), {"repeated": 1}),
         (
             [SETTLE, entry("s2", "settle", 80, occurred_at=T0 + HOUR)],
             ["settled", "billed_again"],
@@ -187,7 +187,7 @@ def test_what_reports_do_to_a_reservation(
     [
         (SETTLE, "billed_without_reservation", "reserved_after_billed", (1000, 910, 0, 90)),
         (RELEASE, "failed_without_reservation", "reserved_after_failed", (1000, 1000, 0, 0)),
-        (KEEP, "bounced_without_reservation", "reserved", (1000, 900, 100, 0)),
+        (KEEP, "bounced_without_reservation", "reserved_after_bounced", (1000, 900, 0, 100)),
     ],
 )
 def test_a_report_before_its_reservation(
