@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app import avro
+from app.errors import BadInputError
+from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
 
@@ -45,11 +47,17 @@ class ProviderHealthReader:
             while True:
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:
-                        self._take(avro.decode(Topic.PROVIDER_HEALTH, record.value))
+                        self.take(record.value)
         finally:
             await consumer.stop()
 
-    def _take(self, health: Mapping[str, Any]) -> None:
+    def take(self, value: bytes | None) -> None:
+        """Take in a record; one that is none of ours is counted and passed over, or no worker could ever start again."""
+        try:
+            health = avro.decode(Topic.PROVIDER_HEALTH, value)
+        except BadInputError:
+            DEAD_LETTERS.labels("health", Topic.PROVIDER_HEALTH).inc()
+            return
         route = Route(health["tenant"], health["provider"], health["channel"])
         if health["degraded"]:
             self._degraded.add(route)
