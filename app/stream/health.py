@@ -52,7 +52,7 @@ class ProviderHealthReader:
             await consumer.stop()
 
     def take(self, value: bytes | None) -> None:
-        """Take in a record; one that is none of ours is counted and passed over, or no worker could ever start again."""
+        """Take in a record; one that is none of ours is counted and passed over, or no worker could start any more."""
         try:
             health = avro.decode(Topic.PROVIDER_HEALTH, value)
         except BadInputError:
