@@ -44,6 +44,8 @@ def demo(
     """Send some hundred webhooks through the whole product, check what comes out, show it, stop everything."""
     from app.demo.run import run_demo  # noqa: PLC0415 - see the package
 
+    if json is not None and not json.absolute().parent.is_dir():
+        raise typer.BadParameter(f"--json: {json.parent} is no folder")
     with _until_interrupted(130):
         run_demo(json, kill_worker=kill_worker)
 

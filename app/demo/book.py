@@ -12,6 +12,13 @@ from app.demo.payloads import CURRENCY, Body
 from app.events import CreditRequested, Micros
 from app.vocabulary import AlertKind, Channel, Confirmation, CreditCommand, Provider, Reason
 
+ACME = "acme"
+"""A tenant that sends through all four providers, with credit to spare."""
+ACME_ACCOUNT = "acme/teekrr"
+BISTRO = "bistro"
+"""A tenant that sends through Teekrr alone and is about to run out of credit."""
+BISTRO_ACCOUNT = "bistro-prepaid"
+
 MICROS_PER_CENT = 10_000
 MINUTE = 60_000_000
 

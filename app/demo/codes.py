@@ -9,12 +9,14 @@ _FULL = "smtp; 452 4.2.2 mailbox full"
 
 
 class Coded(NamedTuple):
-    """A kind of failure, as its provider's documents explain the code."""
+    """A kind of failure."""
 
     times: int
+    """How often a load has it."""
     channel: Channel
     code: str
     text: str
+    """Its diagnostic; Prelude's status."""
     reason: Reason
     suppresses: bool = False
 
@@ -30,9 +32,10 @@ TEEKRR = (
     Coded(4, Channel.EMAIL, "MessageRejected", "Email address is not verified", Reason.SENDER_NOT_REGISTERED),
     Coded(6, Channel.SMS, "", "Delivery failed", Reason.UNKNOWN),
 )
+MAILBOX_FULL = Coded(10, Channel.EMAIL, "Transient/MailboxFull", _FULL, Reason.MAILBOX_FULL)
 BOUNCED = (
     Coded(16, Channel.EMAIL, "Permanent/NoEmail", _GONE, Reason.INVALID_RECIPIENT, suppresses=True),
-    Coded(10, Channel.EMAIL, "Transient/MailboxFull", _FULL, Reason.MAILBOX_FULL),
+    MAILBOX_FULL,
     Coded(4, Channel.EMAIL, "Permanent/Suppressed", "", Reason.RECIPIENT_SUPPRESSED),
 )
 PRELUDE = (

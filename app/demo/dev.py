@@ -8,8 +8,8 @@ from contextlib import ExitStack
 
 import typer
 
+from app.demo.book import ACME
 from app.demo.processes import PARTITIONS, Process, Running, cluster_and_folder, prepared
-from app.demo.stories import ACME
 from app.errors import UndeliveredError
 from app.stream import cluster_topics
 from app.stream.worker import connection, declarations, sizing

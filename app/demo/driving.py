@@ -61,6 +61,16 @@ async def set_up(product: Running, load: Load) -> None:
             await producer.send(Topic.CREDIT_REQUESTED, value, command["account"].encode())
 
 
+class _Drive(NamedTuple):
+    """A load on its way."""
+
+    product: Running
+    load: Load
+    poster: Poster
+    posting: asyncio.Task[None]
+    reader: Reader
+
+
 async def drive(product: Running, load: Load, steps: Steps, *, kill_worker: bool) -> Driven:
     """Post the webhooks and return when all their effects are there, or figures will not become right.
 
@@ -72,49 +82,52 @@ async def drive(product: Running, load: Load, steps: Steps, *, kill_worker: bool
         began = time.monotonic()
         posting = asyncio.create_task(poster.post_all(load.webhooks))
         try:
-            problems = await _follow(product, load, reader, poster, posting, steps, kill_worker=kill_worker)
+            under_way = _Drive(product, load, poster, posting, reader)
+            problems = await _until_done(under_way, steps, kill_worker=kill_worker)
         finally:
             posting.cancel()
         seconds = time.monotonic() - began
-        await posting
     row = await _row(product, min(load.expected.suppressions))
     return Driven(reader.seen, problems, row, seconds)
 
 
-async def _follow(
-    product: Running,
-    load: Load,
-    reader: Reader,
-    poster: Poster,
-    posting: asyncio.Task[None],
-    steps: Steps,
-    *,
-    kill_worker: bool,
-) -> list[str]:
+async def _until_done(drive: _Drive, steps: Steps, *, kill_worker: bool) -> list[str]:
+    """Return the figures that are not as expected once nothing is under way."""
+    total = len(drive.load.webhooks)
+    state = (0, 0)
     moved = time.monotonic()
-    state: object = None
     while True:
-        quiet = await reader.catch_up() and posting.done()
-        steps.show("posting and processing webhooks", reader.processed, len(load.webhooks))
-        if posting.done() and (error := posting.exception()) is not None:
-            raise error
-        if kill_worker and reader.processed >= len(load.webhooks) // 2:
+        quiet = await drive.reader.catch_up() and drive.posting.done()
+        steps.show("posting and processing webhooks", drive.reader.processed, total)
+        if kill_worker and drive.reader.processed >= total // 2:
             kill_worker = False
-            steps.show("killing the worker and starting it again", reader.processed, len(load.webhooks))
-            product.worker.kill()
-            product.worker.launch()
-        if state != (state := (poster.posted, reader.records)):
+            steps.show("killing the worker and starting it again", drive.reader.processed, total)
+            drive.product.worker.kill()
+            drive.product.worker.launch()
+        if state != (state := (drive.poster.posted, drive.reader.records)):
             moved = time.monotonic()
-        problems = differences(load.expected, _once(reader.seen.figures(), load.expected, poster.repeated))
         still = time.monotonic() - moved
+        problems = _problems(drive)
         if quiet and (not problems or still > _SETTLED_S):
             return problems
-        ended = [process.name for process in (product.gateway, product.worker) if process.has_ended]
-        if ended or still > _STALLED_S:
-            done = f"{ended[0]} ended by itself" if ended else f"nothing has moved for {_STALLED_S:.0f} s"
-            done += f"; {reader.processed} webhooks are processed"
-            raise StalledError(_with_logs(done, product, problems))
+        _raise_if_stalled(drive, still, problems)
         await asyncio.sleep(_PAUSE_S)
+
+
+def _problems(drive: _Drive) -> list[str]:
+    expected = drive.load.expected
+    return differences(expected, _once(drive.reader.seen.figures(), expected, drive.poster.repeated))
+
+
+def _raise_if_stalled(drive: _Drive, still: float, problems: list[str]) -> None:
+    if drive.posting.done():
+        drive.posting.result()
+    ended = [process.name for process in (drive.product.gateway, drive.product.worker) if process.has_ended]
+    if not ended and still <= _STALLED_S:
+        return
+    what = f"{ended[0]} ended by itself" if ended else f"nothing has moved for {_STALLED_S:.0f} s"
+    text = f"{what}; {drive.reader.processed} webhooks are processed"
+    raise StalledError(_with_logs(text, drive.product, problems))
 
 
 def _once(found: Figures, expected: Figures, repeated: int) -> Figures:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+_MOST_LISTED = 3
+
 
 class Suppressed(NamedTuple):
     """An address that is not to be messaged on a channel."""
@@ -62,8 +64,8 @@ def differences(expected: Figures, found: Figures) -> list[str]:
     for name, want in wanted.items():
         got = actual[name]
         if isinstance(want, frozenset):
-            lines += [f"{name}: missing {_shown(each)}" for each in sorted(want - got)]
-            lines += [f"{name}: unexpected {_shown(each)}" for each in sorted(got - want)]
+            lines += _listed(f"{name}: missing", sorted(want - got))
+            lines += _listed(f"{name}: unexpected", sorted(got - want))
         elif isinstance(want, Mapping):
             keys = sorted(want.keys() | got.keys())
             lines += [
@@ -88,6 +90,11 @@ def as_json(figures: Figures) -> dict[str, Any]:
         "credit": [{"account": name, **figures.credit[name]._asdict()} for name in sorted(figures.credit)],
         "alerts": [each._asdict() for each in sorted(figures.alerts)],
     }
+
+
+def _listed(what: str, entries: list[Any]) -> list[str]:
+    more = [f"{what} {len(entries) - _MOST_LISTED} more"] if len(entries) > _MOST_LISTED else []
+    return [f"{what} {_shown(each)}" for each in entries[:_MOST_LISTED]] + more
 
 
 def _shown(value: object) -> str:

@@ -3,10 +3,9 @@
 from random import Random
 from typing import NamedTuple, TypeVar
 
-from app.demo import stories
-from app.demo.book import Book, Webhook
+from app.demo import codes, stories, teekrr_stories
+from app.demo.book import ACME, ACME_ACCOUNT, Book, Webhook
 from app.demo.figures import Figures
-from app.demo.stories import ACME, ACME_ACCOUNT
 from app.events import CreditRequested, Micros
 from app.vocabulary import Channel
 
@@ -41,7 +40,7 @@ def build_load(seed: int, scale: int, now: Micros) -> Load:
     for _ in range(scale):
         _teekrr(book)
         _others(book)
-    stories.nearly_empty_account(book, 20 * scale)
+    teekrr_stories.nearly_empty_account(book, 20 * scale)
     late = book.stories[waiting:]
     rng.shuffle(late)
     webhooks = _disordered(rng, book.stories[:waiting] + late)
@@ -50,20 +49,22 @@ def build_load(seed: int, scale: int, now: Micros) -> Load:
 
 def _teekrr(book: Book) -> None:
     for number in range(60):
-        stories.teekrr_delivered(book, list(Channel)[number % 3])
-    for kind in stories.TEEKRR:
+        teekrr_stories.delivered(book, list(Channel)[number % 3])
+    for kind in codes.TEEKRR:
         for number in range(kind.times):
             # META reports a failure after the charge now and then
-            stories.teekrr_failed(book, kind, charged=kind.channel is Channel.WHATSAPP and number % 4 == 0)
-    for kind in stories.BOUNCED:
+            teekrr_stories.failed(book, kind, charged=kind.channel is Channel.WHATSAPP and number % 4 == 0)
+    for kind in codes.BOUNCED:
         for number in range(kind.times):
-            stories.teekrr_bounced(book, kind, charged=number % 4 != 0, failed_too=kind.suppresses and number % 3 == 0)
+            teekrr_stories.bounced(book, kind, charged=number % 4 != 0, failed_too=kind.suppresses and number % 3 == 0)
     for _ in range(3):
-        stories.full_mailbox(book, 5, delivered_since=False)
-    stories.full_mailbox(book, 4, delivered_since=False)
-    stories.full_mailbox(book, 5, delivered_since=True)
+        teekrr_stories.full_mailbox(book, 5, delivered_since=False)
+    teekrr_stories.full_mailbox(book, 4, delivered_since=False)
+    teekrr_stories.full_mailbox(book, 5, delivered_since=True)
     for _ in range(2):
-        stories.without_recipient(book)
+        teekrr_stories.without_recipient(book)
+    for _ in range(5):
+        teekrr_stories.unreported(book)
     stories.malformed(book)
 
 
@@ -72,7 +73,7 @@ def _others(book: Book) -> None:
     for status in ("submitted", "delivered", "clicked"):
         for _ in range(3):
             stories.webex(book, status)
-    for kind in stories.PRELUDE:
+    for kind in codes.PRELUDE:
         for _ in range(kind.times):
             stories.prelude_failed(book, kind)
     for _ in range(15):
@@ -81,7 +82,7 @@ def _others(book: Book) -> None:
         stories.prelude_stop(book, start_later=number % 2 == 1)
     for _ in range(2):
         stories.prelude_unknown(book)
-    for kind in stories.TREBLE:
+    for kind in codes.TREBLE:
         for _ in range(kind.times):
             stories.treble(book, kind)
 

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -19,7 +19,6 @@ _AT_ONCE = 8
 _TRIES = 5
 _RETRY_S = 0.5
 _OK = 200
-_NOT_NOW = 503
 _TIMEOUT = ClientTimeout(total=15)
 _JSON = {"Content-Type": "application/json"}
 
@@ -79,12 +78,15 @@ class Poster:
     async def _post(self, session: ClientSession, webhook: Webhook) -> None:
         url = self._addresses.webhook_url(self._secrets, webhook.tenant, webhook.provider)
         headers = signature_headers(webhook, self._secrets)
+        answer = "nothing"
         for _ in range(_TRIES):
-            async with session.post(url, data=webhook.body, headers=headers) as answer:
-                if answer.status == _OK:
-                    return
-                if answer.status != _NOT_NOW:
-                    raise NotTakenError(f"the gateway answered {answer.status} to a webhook of {webhook.provider}")
+            try:
+                async with session.post(url, data=webhook.body, headers=headers) as response:
+                    if response.status == _OK:
+                        return
+                    answer = str(response.status)
+            except (ClientError, TimeoutError) as error:
+                answer = type(error).__name__
             self.repeated += 1
             await asyncio.sleep(_RETRY_S)
-        raise NotTakenError(f"the gateway answered {_NOT_NOW} to a webhook of {webhook.provider} {_TRIES} times")
+        raise NotTakenError(f"the gateway answered {answer} to a webhook of {webhook.provider}, {_TRIES} times")

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.broker import Cluster
 from app.broker.server import LocalServer, free_ports
-from app.demo.stories import ACME, BISTRO, BISTRO_ACCOUNT
+from app.demo.book import ACME, BISTRO, BISTRO_ACCOUNT
 from app.settings import Settings
 from app.vocabulary import Provider
 

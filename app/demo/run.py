@@ -58,5 +58,5 @@ def run_demo(json_path: Path | None, *, kill_worker: bool) -> None:
         raise DemoFailedError("figures are not what was sent:\n  " + "\n  ".join(driven.problems))
     console.print(
         f"Every figure is as the sender counted it. {found.raw} webhooks took {driven.seconds:.1f} s, "
-        f"the demo {time.monotonic() - began:.0f} s. Everything is stopped; `undelivered dev` keeps it running."
+        f"the demo {time.monotonic() - began:.0f} s. Everything is stopped; `undelivered dev` runs it until Ctrl-C."
     )

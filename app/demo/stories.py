@@ -1,5 +1,17 @@
 """Messages through the other providers, and what nobody can read: one story each."""
 
+from uuid import UUID
+
+import orjson
+
+from app.demo import payloads
+from app.demo.book import ACME, MINUTE, Book
+from app.demo.codes import Coded
+from app.demo.documents import DOCUMENTS, Failure, redated
+from app.demo.payloads import TeekrrMessage
+from app.events import Micros
+from app.vocabulary import AlertKind, Channel, Confirmation, Provider, Reason
+
 
 def documented(book: Book) -> None:
     """Send the payloads of the documents."""
@@ -99,10 +111,11 @@ def treble(book: Book, kind: Coded) -> None:
 def malformed(book: Book) -> None:
     """Send what nobody can read."""
     at = book.recently()
-    message = TeekrrMessage(str(UUID(int=book.number(), version=4)), _BROADCAST, Channel.SMS, "+60123000000")
+    message = TeekrrMessage(str(UUID(int=book.number(), version=4)), "b-1", Channel.SMS, "+60123000000")
     bad_time = message.failed(at, "", "Delivery failed") | {"timestamp": 5}
     bad_channel = message._replace(uuid="x").event("delivered", at, channel="pigeon")
     created = payloads.prelude_created("evt_bad", "tx_bad", at, "+33612000000")
+    published = next(each for each in DOCUMENTS if each.provider is Provider.WEBEX_INTERACT)
     bodies = (
         (Provider.TEEKRR, orjson.dumps(bad_time)),
         (Provider.TEEKRR, orjson.dumps(bad_channel)),
@@ -111,7 +124,7 @@ def malformed(book: Book) -> None:
             Provider.WEBEX_INTERACT,
             orjson.dumps(payloads.webex_status("evt_bad", "tid_bad", at, "+447811000000", "lost")),
         ),
-        (Provider.WEBEX_INTERACT, DOCUMENTS[4].text.encode()[:-1]),  # the published sample lacks its last brace
+        (Provider.WEBEX_INTERACT, published.text.encode()[:-1]),  # as published: without its last brace
         (Provider.PRELUDE, orjson.dumps(created | {"created_at": False})),
         (Provider.PRELUDE, orjson.dumps(created | {"payload": []})),
         (Provider.TREBLE, b'{"event_type":"deployment.success","event_id":"5f8d7e6a5f8d7e6a5f8d7e6c"}'),

@@ -4,13 +4,16 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.demo.book import ACME, ACME_ACCOUNT, BISTRO, BISTRO_ACCOUNT, MINUTE, Book
-from app.demo.codes import Coded
+from app.demo.codes import MAILBOX_FULL, Coded
 from app.demo.documents import Failure
-from app.demo.payloads import TeekrrMessage
+from app.demo.payloads import Body, TeekrrMessage
 from app.events import Micros
 from app.vocabulary import AlertKind, Channel, Confirmation, Provider, Reason
 
 _DAY = 24 * 60 * MINUTE
+_DAYS_AGO = (0, 2, 1, 2, 1)
+_SUPPRESSING = 5
+"""So many transient failures on three days are too many."""
 _BROADCAST = "0d0f8f4e-58a5-4a0c-8f6b-1f2a3b4c5d6e"
 
 
@@ -26,7 +29,7 @@ class _Sent(NamedTuple):
     at: Micros
 
 
-def _teekrr_message(book: Book, channel: Channel, tenant: str = ACME, at: Micros = 0, cents: int = 0) -> _Sent:
+def _message(book: Book, channel: Channel, tenant: str = ACME, at: Micros = 0, cents: int = 0) -> _Sent:
     """Send a message to a new person, credit for it reserved."""
     number = book.number()
     if channel is Channel.EMAIL:
@@ -41,7 +44,7 @@ def _teekrr_message(book: Book, channel: Channel, tenant: str = ACME, at: Micros
     return sent
 
 
-def _charged(book: Book, sent: _Sent) -> payloads.Body:
+def _charged(book: Book, sent: _Sent) -> Body:
     """Charge a message at most what was reserved for it."""
     cents = book.rng.randrange(sent.cents // 2, sent.cents + 1)
     book.spend(sent.account, sent.cents, cents)
@@ -49,17 +52,21 @@ def _charged(book: Book, sent: _Sent) -> payloads.Body:
     return sent.message.billed(sent.at, cents)
 
 
-def teekrr_delivered(book: Book, channel: Channel, tenant: str = ACME, cents: int = 0) -> None:
+def delivered(book: Book, channel: Channel) -> None:
     """Charge and deliver."""
-    sent = _teekrr_message(book, channel, tenant, cents=cents)
-    book.send(tenant, Provider.TEEKRR, _charged(book, sent), sent.message.delivered(sent.at + MINUTE))
+    sent = _message(book, channel)
+    book.send(ACME, Provider.TEEKRR, _charged(book, sent), _delivered(book, sent, sent.at + MINUTE))
+
+
+def _delivered(book: Book, sent: _Sent, at: Micros) -> Body:
     book.expect_confirmation(Provider.TEEKRR, Confirmation.DELIVERED)
-    book.expect_recipient(tenant, sent.to)
+    book.expect_recipient(sent.tenant, sent.to)
+    return sent.message.delivered(at)
 
 
-def teekrr_failed(book: Book, kind: Coded, *, charged: bool) -> None:
+def failed(book: Book, kind: Coded, *, charged: bool) -> None:
     """Fail: the reservation goes back, unless META took the charge before it failed."""
-    sent = _teekrr_message(book, kind.channel)
+    sent = _message(book, kind.channel)
     before = [_charged(book, sent)] if charged else []
     if not charged:
         book.release(sent.account, sent.cents)
@@ -67,13 +74,15 @@ def teekrr_failed(book: Book, kind: Coded, *, charged: bool) -> None:
     book.expect_failure(ACME, Provider.TEEKRR, Failure(kind.reason, kind.channel, sent.to, kind.suppresses))
 
 
-def teekrr_bounced(book: Book, kind: Coded, *, charged: bool, failed_too: bool) -> None:
-    """Bounce after acceptance: the credit stays consumed; uncharged it stays reserved.
+def bounced(book: Book, kind: Coded, *, charged: bool, failed_too: bool) -> None:
+    """Bounce after acceptance: the credit is consumed, all of it if no charge is reported.
 
     Teekrr may report one such e-mail as failed as well: it is one failure all the same.
     """
-    sent = _teekrr_message(book, kind.channel)
+    sent = _message(book, kind.channel)
     story = [_charged(book, sent)] if charged else []
+    if not charged:
+        book.spend(sent.account, sent.cents, sent.cents)
     if failed_too:
         story.append(sent.message.failed(sent.at, "", kind.text.removeprefix("smtp; ")))
     book.send(ACME, Provider.TEEKRR, *story, sent.message.bounced(sent.at, kind.code, kind.text))
@@ -82,18 +91,15 @@ def teekrr_bounced(book: Book, kind: Coded, *, charged: bool, failed_too: bool) 
 
 def full_mailbox(book: Book, failures: int, *, delivered_since: bool) -> None:
     """Fail again and again on three days: five times suppress, four do not, and a later delivery lifts it."""
-    first = _teekrr_message(book, Channel.EMAIL, at=book.now - 5 * MINUTE)
-    days_ago = (0, 2, 1, 2, 1)[:failures]
-    for number, days in enumerate(days_ago):
-        sent = first if number == 0 else _again(book, first, first.at - days * DAY - number * MINUTE)
-        book.send(
-            ACME, Provider.TEEKRR, _charged(book, sent), sent.message.bounced(sent.at, "Transient/MailboxFull", _FULL)
-        )
-        book.expect_failure(ACME, Provider.TEEKRR, Failure(Reason.MAILBOX_FULL, Channel.EMAIL, sent.to))
+    first = _message(book, Channel.EMAIL, at=book.now - 5 * MINUTE)
+    for number, days in enumerate(_DAYS_AGO[:failures]):
+        sent = first if number == 0 else _again(book, first, first.at - days * _DAY - number * MINUTE)
+        bounce = sent.message.bounced(sent.at, MAILBOX_FULL.code, MAILBOX_FULL.text)
+        book.send(ACME, Provider.TEEKRR, _charged(book, sent), bounce)
+        book.expect_failure(ACME, Provider.TEEKRR, Failure(MAILBOX_FULL.reason, Channel.EMAIL, sent.to))
     if delivered_since:
-        book.send(ACME, Provider.TEEKRR, first.message.delivered(book.now - MINUTE))
-        book.expect_confirmation(Provider.TEEKRR, Confirmation.DELIVERED)
-    elif failures == len((0, 2, 1, 2, 1)):
+        book.send(ACME, Provider.TEEKRR, _delivered(book, first, book.now - MINUTE))
+    elif failures >= _SUPPRESSING:
         book.expect_suppression(ACME, first.to, Channel.EMAIL, Reason.MAILBOX_FULL)
 
 
@@ -105,10 +111,15 @@ def _again(book: Book, first: _Sent, at: Micros) -> _Sent:
 
 def without_recipient(book: Book) -> None:
     """Fail without saying whom: Teekrr requires neither of its address fields."""
-    sent = _teekrr_message(book, Channel.SMS)
+    sent = _message(book, Channel.SMS)
     book.release(sent.account, sent.cents)
     book.send(ACME, Provider.TEEKRR, sent.message._replace(to="").failed(sent.at, "", "Absent subscriber"))
     book.expect_failure(ACME, Provider.TEEKRR, Failure(Reason.RECIPIENT_UNAVAILABLE, Channel.SMS, ""))
+
+
+def unreported(book: Book) -> None:
+    """Leave a message without any report: its credit stays reserved."""
+    _message(book, Channel.SMS)
 
 
 def nearly_empty_account(book: Book, messages: int) -> None:
@@ -116,12 +127,9 @@ def nearly_empty_account(book: Book, messages: int) -> None:
     cents = 50
     book.grant(BISTRO, BISTRO_ACCOUNT, messages * cents + cents)
     for _ in range(messages):
-        sent = _teekrr_message(book, Channel.SMS, BISTRO, cents=cents)
+        sent = _message(book, Channel.SMS, BISTRO, cents=cents)
         book.spend(sent.account, cents, cents)
-        book.send(
-            BISTRO, Provider.TEEKRR, sent.message.billed(sent.at, cents), sent.message.delivered(sent.at + MINUTE)
-        )
         book.expect_confirmation(Provider.TEEKRR, Confirmation.ACCEPTED)
-        book.expect_confirmation(Provider.TEEKRR, Confirmation.DELIVERED)
-        book.expect_recipient(BISTRO, sent.to)
+        billed = sent.message.billed(sent.at, cents)
+        book.send(BISTRO, Provider.TEEKRR, billed, _delivered(book, sent, sent.at + MINUTE))
     book.expect_alert(AlertKind.LOW_CREDIT, BISTRO, account=BISTRO_ACCOUNT)

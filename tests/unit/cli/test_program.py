@@ -90,7 +90,13 @@ def test_without_a_command_the_help_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["broker", "--brokers", "2"], ["broker", "--port", "0"], ["worker", "--log-level", "loud"]]
+    "arguments",
+    [
+        ["broker", "--brokers", "2"],
+        ["broker", "--port", "0"],
+        ["demo", "--json", "nowhere/f"],
+        ["worker", "--log-level", "loud"],
+    ],
 )
 def test_a_wrong_call_is_refused(arguments: list[str]) -> None:
     result = run(app, arguments)

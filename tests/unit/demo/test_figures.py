@@ -55,6 +55,17 @@ def test_every_figure_that_differs_is_named(found: Figures, lines: list[str]) ->
     assert differences(FIGURES, found) == lines
 
 
+def test_a_long_list_is_cut() -> None:
+    found = FIGURES._replace(recipients=FIGURES.recipients | {f"acme/{number}" for number in range(5)})
+
+    assert differences(FIGURES, found) == [
+        "recipients: unexpected acme/0",
+        "recipients: unexpected acme/1",
+        "recipients: unexpected acme/2",
+        "recipients: unexpected 2 more",
+    ]
+
+
 def test_json_holds_numbers_and_lists() -> None:
     assert as_json(FIGURES) == {
         "raw": 4,

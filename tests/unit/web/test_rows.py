@@ -172,7 +172,7 @@ RESERVED: Message = {"reserve": [NOON, "r1", 500, "EUR"], "newest": NOON}
         (RESERVED | {"settle": {"EUR": [NOON, "s1", 450]}}, "settled", 0, 450),
         (RESERVED | {"settle": {"": [NOON, "s1", None]}}, "settled", 0, 500),
         (RESERVED | {"release": NOON}, "released", 0, 0),
-        (RESERVED | {"release": NOON, "keep": NOON}, "kept", 500, 0),
+        (RESERVED | {"release": NOON, "keep": NOON}, "kept", 0, 500),
         ({"settle": {"EUR": [NOON, "s1", 450]}}, "unreserved", 0, 0),
     ],
 )
