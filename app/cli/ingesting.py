@@ -13,6 +13,8 @@ from app.errors import BadInputError, TopicError
 from app.vocabulary import Provider
 
 if TYPE_CHECKING:
+    from aiokafka import AIOKafkaProducer
+
     from app.settings import Settings
 
 SOURCE = "ingest"
@@ -64,10 +66,7 @@ def _is_json(text: bytes) -> bool:
 
 async def _publish(settings: "Settings", provider: Provider, tenant: str, bodies: Sequence[bytes]) -> str:
     from aiokafka import AIOKafkaProducer  # noqa: PLC0415 - see the package
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
 
-    from app.raw_records import headers, record_key  # noqa: PLC0415
     from app.settings import kafka_security  # noqa: PLC0415
     from app.topics import RAW_TOPICS  # noqa: PLC0415
 
@@ -84,15 +83,25 @@ async def _publish(settings: "Settings", provider: Provider, tenant: str, bodies
         # else the producer would wait 40 s for the topic to come
         if topic not in (await producer.client.fetch_all_metadata()).topics():
             raise TopicError(f"{topic}: missing; `undelivered topics create` makes it")
-        under_way: list[asyncio.Future[object]] = []
-        for body in track(bodies, f"publishing to {topic}", console=Console(stderr=True)):
-            received_at = time.time_ns() // 1000
-            pairs = headers(tenant, received_at, SOURCE, verified=False, account="")
-            under_way.append(await producer.send(topic, body, record_key(provider, body), headers=pairs))
-            if len(under_way) == _IN_FLIGHT:
-                await asyncio.gather(*under_way)
-                under_way.clear()
-        await asyncio.gather(*under_way)
+        await _send_all(producer, provider, tenant, bodies)
     finally:
         await producer.stop()
     return topic
+
+
+async def _send_all(producer: "AIOKafkaProducer", provider: Provider, tenant: str, bodies: Sequence[bytes]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - see the package
+    from rich.progress import track  # noqa: PLC0415
+
+    from app.raw_records import headers, record_key  # noqa: PLC0415
+    from app.topics import RAW_TOPICS  # noqa: PLC0415
+
+    topic = RAW_TOPICS[provider]
+    under_way: list[asyncio.Future[object]] = []
+    for body in track(bodies, f"publishing to {topic}", console=Console(stderr=True)):
+        pairs = headers(tenant, time.time_ns() // 1000, SOURCE, verified=False, account="")
+        under_way.append(await producer.send(topic, body, record_key(provider, body), headers=pairs))
+        if len(under_way) == _IN_FLIGHT:
+            await asyncio.gather(*under_way)
+            under_way.clear()
+    await asyncio.gather(*under_way)

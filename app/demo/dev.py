@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import typer
 
 from app.demo.book import ACME
-from app.demo.processes import PARTITIONS, Process, Running, cluster_and_folder, prepared
+from app.demo.processes import PARTITIONS, Process, Product, cluster_and_folder, prepared
 from app.errors import UndeliveredError
 from app.stream import cluster_topics
 from app.stream.worker import connection, declarations, sizing
@@ -36,15 +36,12 @@ def run_dev() -> None:
     with cluster_and_folder() as (cluster, folder), prepared(cluster.bootstrap, folder, _PARKED_WAIT_S) as product:
         settings = product.settings
         asyncio.run(cluster_topics.create(declarations(settings), sizing(settings), connection(settings)))
-        product.worker.launch()
-        product.gateway.launch()
-        product.gateway.wait_until_ready()
-        product.worker.wait_until_ready()
+        product.start()
         typer.echo("\n".join(_instructions(product)))
         _follow_logs((product.gateway, product.worker))
 
 
-def _instructions(product: Running) -> Iterator[str]:
+def _instructions(product: Product) -> Iterator[str]:
     addresses, secrets = product.addresses, product.secrets
     yield f"Kafka     {addresses.bootstrap}"
     yield f"gateway   {addresses.gateway}"

@@ -12,7 +12,7 @@ from app import avro
 from app.demo.figures import Figures, Suppressed, differences
 from app.demo.load import Load
 from app.demo.posting import NotTakenError, Poster
-from app.demo.processes import Running
+from app.demo.processes import Product
 from app.demo.reading import Reader, Seen
 from app.demo.steps import Steps
 from app.errors import UndeliveredError
@@ -51,7 +51,7 @@ class Driven(NamedTuple):
     """From the first webhook to the last effect, the wait of orphaned failures included."""
 
 
-async def set_up(product: Running, load: Load) -> None:
+async def set_up(product: Product, load: Load) -> None:
     """Create the topics and publish the commands of billing."""
     settings = product.settings
     await cluster_topics.create(declarations(settings), sizing(settings), connection(settings))
@@ -64,14 +64,14 @@ async def set_up(product: Running, load: Load) -> None:
 class _Drive(NamedTuple):
     """A load on its way."""
 
-    product: Running
+    product: Product
     load: Load
     poster: Poster
     posting: asyncio.Task[None]
     reader: Reader
 
 
-async def drive(product: Running, load: Load, steps: Steps, *, kill_worker: bool) -> Driven:
+async def drive(product: Product, load: Load, steps: Steps, *, kill_worker: bool) -> Driven:
     """Post the webhooks and return when all their effects are there, or figures will not become right.
 
     Raises NotTakenError, StalledError and WrongViewError.
@@ -137,7 +137,7 @@ def _once(found: Figures, expected: Figures, repeated: int) -> Figures:
     return found._replace(raw=raw, dead_letters=dead)
 
 
-def _with_logs(problem: str, product: Running, details: Iterable[str] = ()) -> str:
+def _with_logs(problem: str, product: Product, details: Iterable[str] = ()) -> str:
     lines = [problem, *details]
     for process in (product.gateway, product.worker):
         lines += [f"the end of the log of {process.name}:", *process.log_text().splitlines()[-_LOG_LINES_SHOWN:]]
@@ -152,7 +152,7 @@ async def _refuse_forged(poster: Poster, load: Load) -> None:
             raise NotTakenError(f"the gateway answered {status} to a forged webhook of {provider}, expected 401")
 
 
-async def _row(product: Running, wanted: Suppressed) -> dict[str, Any]:
+async def _row(product: Product, wanted: Suppressed) -> dict[str, Any]:
     url = f"{product.addresses.web}/v1/recipients/{wanted.tenant}/{wanted.recipient}"
     headers = {"Authorization": f"Bearer {product.secrets.token}"}
     async with ClientSession(timeout=_HTTP_TIMEOUT) as session, session.get(url, headers=headers) as answer:

@@ -88,14 +88,21 @@ class Process(LocalServer):
             connection.close()
 
 
-class Running(NamedTuple):
-    """The product, running."""
+class Product(NamedTuple):
+    """The product, ready to be started."""
 
     addresses: Addresses
     secrets: Secrets
     settings: Settings
     worker: Process
     gateway: Process
+
+    def start(self) -> None:
+        """Start worker and gateway and return when both serve; raises BrokerError with the end of a log otherwise."""
+        for process in (self.worker, self.gateway):
+            process.launch()
+        for process in (self.gateway, self.worker):
+            process.wait_until_ready()
 
 
 def endpoint_name(tenant: str, provider: Provider) -> str:
@@ -111,7 +118,7 @@ def cluster_and_folder() -> Iterator[tuple[Cluster, Path]]:
 
 
 @contextmanager
-def prepared(bootstrap: str, folder: Path, parked_wait_s: float) -> Iterator[Running]:
+def prepared(bootstrap: str, folder: Path, parked_wait_s: float) -> Iterator[Product]:
     """Choose ports, secrets and settings; worker and gateway are stopped at the end, started by the caller."""
     web_port, gateway_port = free_ports(2)
     secrets = new_secrets()
@@ -126,7 +133,7 @@ def prepared(bootstrap: str, folder: Path, parked_wait_s: float) -> Iterator[Run
         stack.callback(gateway.wait_until_stopped)
         stack.callback(worker.terminate)
         stack.callback(gateway.terminate)
-        yield Running(addresses, secrets, settings, worker, gateway)
+        yield Product(addresses, secrets, settings, worker, gateway)
 
 
 def new_secrets() -> Secrets:
