@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app.cli import ingesting, judging, local, serving, topic_commands
+from app.cli import ingesting, judging, local, policy_commands, serving, topic_commands
 from app.errors import UndeliveredError
 
 
@@ -73,6 +73,7 @@ def _version() -> None:
 judging.register(app)
 serving.register(app)
 topic_commands.register(app)
+policy_commands.register(app)
 ingesting.register(app)
 local.register(app)
 
