@@ -22,7 +22,8 @@ _GUARD = 'read -r pid; read -r end; [ -n "$pid" ] && kill -9 "$pid"'
 
 _POLL_S = 0.05
 _READY_TIMEOUT_S = 90.0
-_STOP_TIMEOUT_S = 30.0
+_STOP_TIMEOUT_S = 10.0
+"""Brokers that stop together may leave the last one without a controller to agree with; its data outlives a kill."""
 _LOG_LINES_SHOWN = 20
 
 _log = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class LocalServer(ABC):
             time.sleep(_POLL_S)
 
     def stop(self) -> None:
-        """End the process in order, by force after 30 s; does nothing if it does not run."""
+        """End the process in order, by force after 10 s; does nothing if it does not run."""
         self.terminate()
         self.wait_until_stopped()
 
@@ -161,7 +162,7 @@ class LocalServer(ABC):
             self._process.send_signal(signal.SIGCONT)  # a paused process acts on nothing else
 
     def wait_until_stopped(self) -> None:
-        """Return when the process has ended, by force after 30 s."""
+        """Return when the process has ended, by force after 10 s."""
         if self._process is None:
             return
         try:
