@@ -33,6 +33,7 @@ TEEKRR_FAILED = (
     Kind(8, "sms", "", "Unknown subscriber", "invalid_recipient", "RECIPIENT", _P),
     Kind(4, "sms", "", "Delivery failed", "unknown", "UNKNOWN", _U),
     Kind(4, "email", "Throttling", "Maximum sending rate exceeded.", "rate_limited", "SENDER", _T),
+    Kind(3, "email", "InvalidParameterValue", "Missing final '@domain'", "invalid_recipient", "RECIPIENT", _P),
     Kind(3, "email", "MessageRejected", "Email address is not verified", "sender_not_registered", "SENDER", _P),
 )
 _FULL = "smtp; 452 4.2.2 mailbox full"

@@ -23,7 +23,6 @@ class Failed(NamedTuple):
     outcome: str
     twofold: bool
     """Its provider may report one failure both as failed and as bounced."""
-    recognised: bool
 
 
 class Confirmed(NamedTuple):

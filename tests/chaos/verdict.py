@@ -1,0 +1,140 @@
+"""Reads everything back and compares it with the oracle; or two versions of the product with each other."""
+
+import time
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from app.settings import Settings
+from app.stream.worker import application_id
+from app.topics import RAW_TOPICS, Table, changelog
+from tests.chaos import checking_events, checking_states
+from tests.chaos.authoring import CURRENCY
+from tests.chaos.checking_events import EventCheck
+from tests.chaos.checking_rows import check_credit, check_messages, check_rates, check_recipients
+from tests.chaos.checking_states import StateCheck
+from tests.chaos.emissions import Emissions, Place, emissions
+from tests.chaos.findings import Findings
+from tests.chaos.load import Load
+from tests.chaos.oracle_credit import CreditOracle
+from tests.chaos.oracle_recipients import RecipientOracle
+from tests.chaos.publishing import NUMBER
+from tests.chaos.reading import Stored, read, read_rows
+
+_TABLES = (Table.RECIPIENTS, Table.CREDITS, Table.MESSAGES, Table.RATES)
+
+
+async def compare_with_oracle(load: Load, settings: Settings) -> Findings:
+    """Compare every record and every row that the product has written with what the load means."""
+    findings = Findings()
+    bootstrap, partitions = settings.bootstrap_servers, settings.partitions
+    expected = emissions(await _stored(load, settings, findings), load.webhooks)
+    events = EventCheck(expected, findings)
+    await read(bootstrap, checking_events.TOPICS, partitions, events.take)
+    events.finish()
+    states = StateCheck(findings)
+    await read(bootstrap, checking_states.TOPICS, partitions, states.take)
+    recipients = _recipients(load, expected, events.ids)
+    now = time.time_ns() // 1000
+    states.finish(recipients, now)
+    findings.compare_counts("delivery.stats", events.stats, recipients.stats)
+    rows = await _tables(settings)
+    check_recipients(rows[Table.RECIPIENTS], recipients, now, findings)
+    check_credit(rows[Table.CREDITS], _credit(load, expected, events.ids), CURRENCY, now, findings)
+    check_messages(rows[Table.MESSAGES], expected, findings)
+    check_rates(rows[Table.RATES], recipients, findings)
+    for account, last in states.accounts.items():
+        row = orjson.loads(rows[Table.CREDITS][account.encode()])
+        told = [last[f"{name}_micros"] for name in ("granted", "available", "reserved", "spent")]
+        findings.expect(
+            "last credit.changed", account, told, [row[n] for n in ("granted", "available", "reserved", "spent")]
+        )
+    return findings
+
+
+async def compare_versions(first: Settings, second: Settings) -> Findings:
+    """Compare the tables of two versions, bit for bit but for what the clock writes into rows of messages."""
+    findings = Findings()
+    rows, others = await _tables(first), await _tables(second)
+    for table in _TABLES:
+        strip = _STRIP.get(table, bytes)
+        for key in rows[table].keys() | others[table].keys():
+            mine, other = rows[table].get(key), others[table].get(key)
+            findings.compare_row(
+                f"replayed {table}", key, strip(other) if other else None, strip(mine) if mine else None
+            )
+    return findings
+
+
+def _without_clock(row: bytes) -> bytes:
+    tree = orjson.loads(row)
+    tree.pop("forget_at")
+    for parked in tree["parked"].values():
+        parked.pop("due")
+    return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
+
+
+def _window(row: bytes) -> bytes:
+    # alerts come of the order in which things were heard of
+    return orjson.dumps(orjson.loads(row)["minutes"], option=orjson.OPT_SORT_KEYS)
+
+
+_STRIP: dict[str, Any] = {Table.MESSAGES: _without_clock, Table.RATES: _window}
+
+
+async def _tables(settings: Settings) -> dict[str, dict[bytes, bytes]]:
+    group = application_id(settings)
+    return {
+        table: await read_rows(settings.bootstrap_servers, changelog(group, table).name, settings.partitions)
+        for table in _TABLES
+    }
+
+
+async def _stored(load: Load, settings: Settings, findings: Findings) -> dict[Place, int]:
+    """Return where each webhook lies that is to be worked on.
+
+    All of them must be there once, or the load itself is not what it should be; those that came without their key may
+    be there a second time, in the partition to which the product has brought them.
+    """
+    places: dict[bool, dict[int, Place]] = {False: {}, True: {}}
+    found: Counter[tuple[int, bool]] = Counter()
+
+    def take(record: Stored) -> None:
+        headers = dict(record.headers)
+        number, moved = int(headers[NUMBER]), "rekeyed" in headers
+        found[number, moved] += 1
+        places[moved][number] = Place(record.topic, record.partition, record.offset)
+
+    await read(settings.bootstrap_servers, RAW_TOPICS.values(), settings.partitions, take)
+    wanted = [(number, False) for number in range(len(load.webhooks))]
+    wanted += [(number, True) for number in places[True]]
+    findings.compare_counts("raw", found, dict.fromkeys(wanted, 1))
+    return {place: number for number, place in (places[False] | places[True]).items()}
+
+
+def _recipients(load: Load, expected: Emissions, ids: dict[str, str]) -> RecipientOracle:
+    oracle = RecipientOracle(ids)
+    for webhook in expected.failed.values():
+        if webhook.meaning.failed:
+            oracle.fail(webhook, webhook.meaning.failed)
+    for webhook in expected.confirmed.values():
+        if webhook.meaning.confirmed:
+            oracle.confirm(webhook, webhook.meaning.confirmed)
+    for webhook in expected.opted_out.values():
+        if webhook.meaning.opted_out:
+            oracle.opt_out(webhook, webhook.meaning.opted_out)
+    for request in load.requests:
+        oracle.ask(request)
+    return oracle
+
+
+def _credit(load: Load, expected: Emissions, ids: dict[str, str]) -> CreditOracle:
+    oracle = CreditOracle(CURRENCY)
+    for command in load.commands:
+        oracle.command(command)
+    for webhook in expected.entries.values():
+        if webhook.meaning.entry:
+            entry = webhook.meaning.entry
+            oracle.report(webhook.credit_account, webhook.tenant, entry, ids.get(entry.identity, "?"))
+    return oracle
