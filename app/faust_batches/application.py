@@ -109,6 +109,7 @@ class BatchApp(faust.App):
 
     async def _on_partitions_revoked(self, revoked: set[TP]) -> None:
         if not self.should_stop:
+            cast("Any", self.tables).recovery.interrupt()
             # before the group goes on: whoever gets these partitions next must find our last transaction ended
             self.consumer.stop_flow()
             await self.partition_tasks.drain()

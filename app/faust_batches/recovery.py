@@ -74,7 +74,14 @@ class BatchRecovery(Service):
         self.app = app
         self.completed = asyncio.Event()
         self._requested = asyncio.Event()
-        self._generation = 0
+        self._rebalances = 0
+        """Beginnings and ends of rebalances so far; a round whose number is older must not let anything run."""
+        self._wanted = 0
+        """``_rebalances`` at the last assignment."""
+
+    def interrupt(self) -> None:
+        """Let no round that is under way end in work: a rebalance begins, and its assignment asks for a new one."""
+        self._rebalances += 1
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:  # noqa: ARG002 - called by Faust's TableManager
         """Say that the tables are not to be trusted until the next assignment."""
@@ -85,10 +92,11 @@ class BatchRecovery(Service):
         assigned: set[TP],  # noqa: ARG002 - called by Faust's TableManager
         revoked: set[TP],  # noqa: ARG002
         newly_assigned: set[TP],  # noqa: ARG002
-        generation_id: int = 0,
+        generation_id: int = 0,  # noqa: ARG002
     ) -> None:
         """Ask for a round; it runs outside the group's callback, which must not last."""
-        self._generation = generation_id
+        self._rebalances += 1
+        self._wanted = self._rebalances
         self._requested.set()
 
     @Service.task
@@ -97,23 +105,29 @@ class BatchRecovery(Service):
             if await self.wait_for_stopped(cast("Any", self._requested)):
                 return
             self._requested.clear()
-            generation = self._generation
-            taken = await self.app.partition_tasks.take_over(self.app.consumer.assignment())
-            if taken and generation == self.app.consumer_generation_id and not self._requested.is_set():
-                await self._resume()
+            wanted = self._wanted
+            if wanted == self._rebalances and await self.app.partition_tasks.take_over(self.app.consumer.assignment()):
+                await self._resume(wanted)
 
-    async def _resume(self) -> None:
+    async def _resume(self, wanted: int) -> None:
         app = self.app
         consumer = app.consumer
+        if wanted != self._rebalances:
+            return
         await consumer.perform_seek()
         reached("sought")
         await app.on_rebalance_complete.send()
+        # a rebalance may have begun at either await; from here to the flow there is none
+        if wanted != self._rebalances:
+            return
         changelogs = app.tables.changelog_topics
         consumer.resume_partitions({tp for tp in consumer.assignment() if tp.topic not in changelogs})
         app.partition_tasks.start()
         app.flow_control.resume()
         consumer.resume_flow()
         await app._fetcher.maybe_start()  # noqa: SLF001 - as Faust's own recovery does
+        if wanted != self._rebalances:
+            return
         app.tables.on_actives_ready()
         app.tables.on_standbys_ready()
         self.completed.set()

@@ -118,14 +118,14 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator = consumer._coordinator  # noqa: SLF001 - one request for all partitions, pinned version
         committed = await coordinator.fetch_committed_offsets(partitions)
         known = {tp: committed[tp].offset for tp in partitions if tp in committed and committed[tp].offset >= 0}
-        for tp, offset in known.items():
-            consumer.seek(tp, offset)
         fresh = [tp for tp in partitions if tp not in known]
         if fresh:
-            beginnings = await consumer.beginning_offsets(fresh)
-            for tp, offset in beginnings.items():
-                consumer.seek(tp, offset)
-            known.update(beginnings)
+            known.update(await consumer.beginning_offsets(fresh))
+        if not consumer.assignment().issuperset(partitions):
+            # partitions went elsewhere meanwhile: the next assignment seeks anew
+            return {}
+        for tp, offset in known.items():
+            consumer.seek(tp, offset)
         return cast("Mapping[TP, int]", known)
 
 
