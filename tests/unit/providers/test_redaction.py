@@ -10,6 +10,8 @@ from app.providers.redaction import code_of, without_addresses
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("2388019", "2388019"),  # Meta's longest
+        ("60123456", "[number]"),
         ("smtp; 550 5.1.1 user unknown", "smtp; 550 5.1.1 user unknown"),
         (
             "550-5.7.26 from 192.0.2.25\n550 5.7.26 refused (S3140)",
