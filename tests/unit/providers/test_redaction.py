@@ -10,8 +10,6 @@ from app.providers.redaction import code_of, without_addresses
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("2388019", "2388019"),  # Meta's longest
-        ("60123456", "[number]"),
         ("smtp; 550 5.1.1 user unknown", "smtp; 550 5.1.1 user unknown"),
         (
             "550-5.7.26 from 192.0.2.25\n550 5.7.26 refused (S3140)",
@@ -46,7 +44,15 @@ def test_text_cut_inside_an_address_shows_no_half_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("given_as", "code"),
-    [("131026", "131026"), (None, ""), ("", ""), ("x" * 65, "x" * 64), ("no user@example.com", "no [address]")],
+    [
+        ("131026", "131026"),
+        (None, ""),
+        ("", ""),
+        ("x" * 65, "x" * 64),
+        ("no user@example.com", "no [address]"),
+        ("2388019", "2388019"),
+        ("60123456", "[number]"),
+    ],
 )
 def test_code_is_short_and_names_nobody(given_as: str | None, code: str) -> None:
     assert code_of(given_as) == code
