@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo dev test chaos lint types bench lock browser clean
+.PHONY: setup demo dev test chaos lint types bench classify-report lock browser clean
 
 setup: $(READY)
 
@@ -39,6 +39,10 @@ types: setup
 
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
+
+# docs/classification-report.md, after any change of the tables; needs the labelled corpus beside the repository
+classify-report: setup
+	$(BIN)/python -m benchmarks.classification
 
 # one test looks at the page in a real browser
 browser:

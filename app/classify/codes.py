@@ -92,8 +92,8 @@ def build_families(rows: list[Row]) -> dict[str, list[Family]]:
 
 ROWS = tuple(_load_rows())
 INDEX = build_index(list(ROWS))
-_FAMILIES = build_families(parse_table(FAMILIES, read_text(FAMILIES.table)))
-_SES_TEXTS = [
+FAMILY_SPANS = build_families(parse_table(FAMILIES, read_text(FAMILIES.table)))
+SES_TEXTS = [
     (base.casefold(), text.rstrip(".").casefold(), INDEX["ses"][row.code.casefold()])
     for row in ROWS
     if row.namespace == "ses"
@@ -111,13 +111,13 @@ def classify_code(namespace: str, code: str, text: str = "") -> Verdict:
     """
     namespace = namespace.strip().casefold()
     code = code.strip()[:LONGEST_CODE]
-    spellings = _spellings(namespace, code.casefold())
+    spelt = spellings(namespace, code.casefold())
     if namespace == "ses":
-        refined = ses_text(spellings, text)
+        refined = ses_text(spelt, text)
         if refined is not None:
             return refined
     known = INDEX.get(namespace, {})
-    for spelling in spellings:
+    for spelling in spelt:
         if spelling in known:
             return known[spelling]
     return _fallback(namespace, code, known)
@@ -126,7 +126,7 @@ def classify_code(namespace: str, code: str, text: str = "") -> Verdict:
 def ses_text(bases: list[str], text: str) -> Verdict | None:
     """The verdict on the text of an SES error, looked for under these codes."""
     lowered = text[:LONGEST_TEXT].casefold()
-    for base, needle, verdict in _SES_TEXTS:
+    for base, needle, verdict in SES_TEXTS:
         if base in bases and needle in lowered:
             return verdict
     return None
@@ -134,7 +134,7 @@ def ses_text(bases: list[str], text: str) -> Verdict | None:
 
 def ses_text_alone(text: str) -> Verdict | None:
     """The verdict on the text of an SES error that came without its code."""
-    return ses_text([base for base, _, _ in _SES_TEXTS if base != "smtp"], text)
+    return ses_text([base for base, _, _ in SES_TEXTS if base != "smtp"], text)
 
 
 def ses_submission(reply: str, text: str) -> Verdict | None:
@@ -143,7 +143,7 @@ def ses_submission(reply: str, text: str) -> Verdict | None:
     A row without a text (``smtp:553``) holds only where the answer has none either.
     """
     answer = f"{reply} {text[:LONGEST_TEXT].strip().removeprefix(reply).strip()}".strip().casefold()
-    for base, needle, verdict in _SES_TEXTS:
+    for base, needle, verdict in SES_TEXTS:
         if base == "smtp" and (answer == needle or (" " in needle and answer.startswith(needle))):
             return verdict
     return None
@@ -152,7 +152,7 @@ def ses_submission(reply: str, text: str) -> Verdict | None:
 def _fallback(namespace: str, code: str, known: dict[str, Verdict]) -> Verdict:
     shown = f"{namespace}:{code}" if code else ""
     number = int(code) if code.isascii() and code.isdecimal() else -1
-    for family in _FAMILIES.get(namespace, []):
+    for family in FAMILY_SPANS.get(namespace, []):
         if family.low <= number <= family.high:
             return verdict_of(family.row, shown, Confidence.PROVIDER)
     group = code.partition("/")[0].casefold() + "/*"
@@ -164,7 +164,7 @@ def _smtp_class(namespace: str, code: str) -> str:
     return f"{code[0]}.*.*" if namespace == "smtp" and code[:1] in {"4", "5"} else ""
 
 
-def _spellings(namespace: str, code: str) -> list[str]:
+def spellings(namespace: str, code: str) -> list[str]:
     """The spellings under which a code may stand in a table, likeliest first."""
     if namespace == "meta" and (number := _META_NUMBER.fullmatch(code)):
         return [number[1].lstrip("0") or "0"]

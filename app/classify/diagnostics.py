@@ -9,7 +9,7 @@ from app.classify.codes import INDEX
 from app.classify.phrases import PhraseBook, Words, split_words
 from app.classify.receivers import receiver_verdict, recognise
 from app.classify.smtp import Reply, parse_reply
-from app.classify.tables import LONGEST_TEXT, Row, Source, parse_table, read_text
+from app.classify.tables import LONGEST_TEXT, Source, parse_table, read_text
 from app.classify.verdict import Verdict, unmapped
 from app.vocabulary import Attribution, Confidence, Permanence, Reason
 
@@ -19,7 +19,7 @@ _VAGUE = "late/"
 _CACHED = 16_384
 """Diagnostics remembered; a campaign to one receiver repeats the same few."""
 
-_BEFORE_THE_RECIPIENT = (
+BEFORE_THE_RECIPIENT = (
     " refused to talk to me ",
     " after initial connection ",
     " after connection ",
@@ -42,18 +42,16 @@ _ABOUT_THE_DOMAIN = "email_rules:no-mail-domain"
 
 def _books() -> tuple[PhraseBook, PhraseBook]:
     rules = parse_table(RULES, read_text(RULES.table))
+    vague = [row for row in rules if row.code.startswith(_VAGUE)]
+    clear = [row for row in rules if not row.code.startswith(_VAGUE)]
     text = read_text(PHRASES.table)
-    vague = {row.code for row in rules if row.code.startswith(_VAGUE)}
-    return _book(rules, text, vague, keep=False), _book(rules, text, vague, keep=True)
+    return (
+        PhraseBook(clear, PHRASES, text, frozenset(row.code for row in vague)),
+        PhraseBook(vague, PHRASES, text, frozenset(row.code for row in clear)),
+    )
 
 
-def _book(rules: list[Row], text: str, vague: set[str], *, keep: bool) -> PhraseBook:
-    header, *lines = text.splitlines(keepends=True)
-    kept = [line for line in lines if (line.partition(",")[0] in vague) is keep]
-    return PhraseBook([row for row in rules if (row.code in vague) is keep], PHRASES, "".join([header, *kept]))
-
-
-_CLEAR_WORDING, _VAGUE_WORDING = _books()
+CLEAR_WORDING, VAGUE_WORDING = _books()
 
 
 def classify_diagnostic(text: str, *, status: str = "", reply: str = "", receiver: str = "") -> Verdict:
@@ -89,7 +87,7 @@ def _decide(text: str, words: Words, codes: Reply, receiver: str) -> Verdict:
     verdict = receiver_verdict(receiver, codes, text) if receiver else None
     if verdict is None:
         marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
-        verdict = _CLEAR_WORDING.find(words, marks) or _by_codes(codes, _VAGUE_WORDING.find(words, marks))
+        verdict = CLEAR_WORDING.find(words, marks) or _by_codes(codes, VAGUE_WORDING.find(words, marks))
     return _unless_about_us(verdict, codes, words.joined) if verdict.suppresses else verdict
 
 
@@ -98,7 +96,7 @@ def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
     for code in (INDEX["smtp"].get(codes.enhanced), INDEX["basic"].get(codes.basic)):
         if code and code.attribution is Attribution.SENDER and codes.enhanced not in _CATCH_ALL:
             return code
-    if verdict.decided_by != _ABOUT_THE_DOMAIN and any(mark in joined for mark in _BEFORE_THE_RECIPIENT):
+    if verdict.decided_by != _ABOUT_THE_DOMAIN and any(mark in joined for mark in BEFORE_THE_RECIPIENT):
         return verdict._replace(reason=Reason.CARRIER_REJECTED, attribution=Attribution.SENDER)
     return verdict
 

@@ -8,10 +8,10 @@ from app.classify.sms import classify_sms_text
 from app.classify.verdict import Verdict
 from app.vocabulary import Confidence, Permanence, Reason
 
-_SES_CODE_IN_TEXT = re.compile(r"\(([A-Z][A-Za-z]{4,60})\) when calling|^\s{0,8}([A-Z][A-Za-z]{4,60}):")
-_META_CODE_IN_TEXT = re.compile(r"\(#?(\d{3,7})\)")
-_SMTP_CODE = re.compile(r"[245]\d\d|[245]\.\d{1,3}\.\d{1,3}")
-_BOUNCE_TYPES = frozenset(row.code.partition("/")[0].casefold() for row in ROWS if row.namespace == "ses_bounce")
+SES_CODE_IN_TEXT = re.compile(r"\(([A-Z][A-Za-z]{4,60})\) when calling|^\s{0,8}([A-Z][A-Za-z]{4,60}):")
+META_CODE_IN_TEXT = re.compile(r"\(#?(\d{3,7})\)")
+SMTP_CODE = re.compile(r"[245]\d\d|[245]\.\d{1,3}\.\d{1,3}")
+BOUNCE_TYPES = frozenset(row.code.partition("/")[0].casefold() for row in ROWS if row.namespace == "ses_bounce")
 _LONGEST = 256
 
 
@@ -34,7 +34,7 @@ def _meta_titles() -> dict[str, Verdict]:
     }
 
 
-_META_TITLES = _meta_titles()
+META_TITLES = _meta_titles()
 
 
 def classify(channel: str, provider: str = "", code: str = "", text: str = "") -> Verdict:
@@ -44,27 +44,13 @@ def classify(channel: str, provider: str = "", code: str = "", text: str = "") -
     code belongs. Prelude's code is a reason or ``status/reason``; an e-mail's code is an SES error, an SES bounce
     ``Type/Subtype`` or an SMTP code, and its text a diagnostic.
     """
-    channel, provider = channel.strip().casefold(), provider.strip().casefold()
-    namespace, colon, rest = code[:_LONGEST].strip().partition(":")
-    namespace = namespace.strip().casefold()
-    if colon and namespace in INDEX:
-        return _in_namespace(namespace, rest, text)
-    if provider in {"prelude", "treble"}:
-        return _in_namespace(provider, code, text)
-    if channel == "whatsapp":
-        return classify_meta(code, text)
-    if channel == "email":
-        return classify_email(code, text)
-    return classify_sms_text(text, code, "webex_interact" if provider == "webex-interact" else "elfo")
-
-
-def _in_namespace(namespace: str, code: str, text: str) -> Verdict:
+    namespace, code = place_of(channel, provider, code)
     match namespace:
         case "prelude":
             return classify_prelude(code)
         case "meta":
             return classify_meta(code, text)
-        case "smtp" | "ses_bounce":
+        case "email" | "smtp" | "ses_bounce":
             return classify_email(code, text)
         case "ses":
             return classify_code(namespace, code, text)
@@ -72,6 +58,20 @@ def _in_namespace(namespace: str, code: str, text: str) -> Verdict:
             return classify_code(namespace, code)
         case _:
             return classify_sms_text(text, code, namespace)
+
+
+def place_of(channel: str, provider: str, code: str) -> tuple[str, str]:
+    """The namespace that a code belongs to, and the code there; ``email`` where it may be any of an e-mail's."""
+    channel, provider = channel.strip().casefold(), provider.strip().casefold()
+    namespace, colon, rest = code[:_LONGEST].strip().partition(":")
+    namespace = namespace.strip().casefold()
+    if colon and namespace in INDEX:
+        return namespace, rest
+    if provider in {"prelude", "treble"}:
+        return provider, code
+    if channel in {"whatsapp", "email"}:
+        return {"whatsapp": "meta", "email": "email"}[channel], code
+    return ("webex_interact" if provider == "webex-interact" else "elfo"), code
 
 
 def classify_prelude(code: str) -> Verdict:
@@ -89,10 +89,10 @@ def classify_meta(code: str, text: str) -> Verdict:
     """The verdict on a Meta error number, or on the text of one that came without it."""
     if code.strip():
         return classify_code("meta", code)
-    named = _META_CODE_IN_TEXT.search(text[:_LONGEST])
+    named = META_CODE_IN_TEXT.search(text[:_LONGEST])
     if named and named[1] in INDEX["meta"]:
         return classify_code("meta", named[1])
-    return _META_TITLES.get(text[:_LONGEST].strip().rstrip(".").casefold()) or classify_code("meta", "")
+    return META_TITLES.get(text[:_LONGEST].strip().rstrip(".").casefold()) or classify_code("meta", "")
 
 
 def classify_email(code: str, text: str) -> Verdict:
@@ -101,10 +101,10 @@ def classify_email(code: str, text: str) -> Verdict:
     if not code:
         return _email_text(text)
     kind, _, subtype = code.partition("/")
-    if kind.casefold() in _BOUNCE_TYPES:
+    if kind.casefold() in BOUNCE_TYPES:
         return classify_bounce(kind, subtype, text)
     if code[0].isdecimal():
-        plain = _SMTP_CODE.fullmatch(code)
+        plain = SMTP_CODE.fullmatch(code)
         said = classify_diagnostic(text, status=code, reply=code) if plain else classify_diagnostic(f"{code} {text}")
         return ses_submission(code, text) or said
     verdict = classify_code("ses", code, text)
@@ -115,7 +115,7 @@ def classify_email(code: str, text: str) -> Verdict:
 
 
 def _email_text(text: str) -> Verdict:
-    named = _SES_CODE_IN_TEXT.search(text[:_LONGEST])
+    named = SES_CODE_IN_TEXT.search(text[:_LONGEST])
     if named:
         verdict = classify_code("ses", named[1] or named[2], text)
         if verdict.confidence is not Confidence.UNMAPPED:

@@ -11,7 +11,8 @@ from app.classify.verdict import Verdict
 from app.vocabulary import Confidence
 
 _MARK_COLUMNS = ("mark", "receiver")
-_WITH_ROWS = ("gmail", "outlook", "yahoo", "icloud")
+WITH_ROWS = ("gmail", "outlook", "yahoo", "icloud")
+"""Receivers that have rows of their own."""
 _CODE_PART = re.compile(r"[\d./-]+")
 
 
@@ -84,14 +85,14 @@ def build_receiver_rows(rows: list[Row]) -> dict[tuple[str, str], list[ReceiverR
     return index
 
 
-_ROWS = build_receiver_rows([row for row in ROWS if row.namespace in _WITH_ROWS])
+RECEIVER_ROWS = build_receiver_rows([row for row in ROWS if row.namespace in WITH_ROWS])
 
 
 def receiver_verdict(receiver: str, reply: Reply, text: str) -> Verdict | None:
     """The verdict of the first row of this receiver whose code and wording both fit."""
     for code in (reply.enhanced, reply.basic, ""):
         if code or reply.enhanced or reply.basic:
-            for pattern, verdict in _ROWS.get((receiver, code), ()):
+            for pattern, verdict in RECEIVER_ROWS.get((receiver, code), ()):
                 if pattern.search(text):
                     return verdict
     return None

@@ -15,7 +15,7 @@ from app.vocabulary import Confidence, Reason
 RULES = Source("sms_rules", "sms", prefixed=False)
 PHRASES = Source("sms_phrases", "", prefixed=False)
 
-_WORDING = PhraseBook(parse_table(RULES, read_text(RULES.table)), PHRASES, read_text(PHRASES.table))
+WORDING = PhraseBook(parse_table(RULES, read_text(RULES.table)), PHRASES, read_text(PHRASES.table))
 
 _STATE = re.compile(r"\bstat:\s{0,3}([a-z]{2,20})", re.IGNORECASE)
 _ERROR = re.compile(r"\berr:\s{0,3}([0-9a-z]{1,16})", re.IGNORECASE)
@@ -47,14 +47,13 @@ def classify_sms_text(text: str, code: str, namespace: str) -> Verdict:
     meaning is kept as it is: UNDELIV says that it failed, and not why.
     """
     text = text[:LONGEST_TEXT]
-    quoted = _QUOTED.search(text)
-    said = text[: quoted.start()] if quoted else text
+    said = without_message(text)
     by_code = _by_code(namespace, code, said)
     if by_code.confidence is not Confidence.UNMAPPED and by_code.reason is not Reason.UNKNOWN:
         return by_code
     shown = by_code.code
-    worded = _WORDING.find(split_words(said), frozenset())
-    state = _by_state(code, said)
+    worded = WORDING.find(split_words(said), frozenset())
+    state = by_state(code, said)
     if worded and (state is None or state.reason in {Reason.UNKNOWN, Reason.CARRIER_REJECTED}):
         return worded._replace(code=shown)
     if state:
@@ -62,13 +61,23 @@ def classify_sms_text(text: str, code: str, namespace: str) -> Verdict:
     return by_code
 
 
+def without_message(text: str) -> str:
+    """A receipt without the start of the message that it quotes."""
+    quoted = _QUOTED.search(text)
+    return text[: quoted.start()] if quoted else text
+
+
 def _by_code(namespace: str, code: str, said: str) -> Verdict:
+    return classify_code(namespace, given_code(code, said))
+
+
+def given_code(code: str, said: str) -> str:
+    """The code, or else the one in a receipt's ``err:``."""
     error = _ERROR.search(said)
-    given = code.strip() or (error[1] if error else "")
-    return classify_code(namespace, given[:LONGEST_CODE])
+    return (code.strip() or (error[1] if error else ""))[:LONGEST_CODE]
 
 
-def _by_state(code: str, said: str) -> Verdict | None:
+def by_state(code: str, said: str) -> Verdict | None:
     """The verdict on a state word in the code, in a receipt's ``stat:``, or standing alone as the text."""
     in_receipt = _STATE.search(said)
     for word in (code, in_receipt[1] if in_receipt else "", said):

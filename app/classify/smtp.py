@@ -4,15 +4,15 @@ import re
 from typing import NamedTuple
 
 _DSN_TYPE = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]{0,30}\s{0,8};\s*")
-_BASIC = re.compile(r"(?<![\w.])[245]\d\d(?=[ \-#,:;'\")\]]|$)")
+# what must not stand before is looked at behind the first digit: so the search skips to digits, twice as fast
+_BASIC = re.compile(r"[245](?<![\w.][245])\d\d(?=[ \-#,:;'\")\]]|$)")
 _BEFORE_BASIC = re.compile(
     r"""(?: (?<![\d\]]) [:'"(>\[=]\s{0,3} | \b(?:said|error|code|reply|returned|response|was|status|with)[ ]{1,3} )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ENHANCED_FOLLOWS = re.compile(r"[ -]{1,2}#?\(?[245]\.\d")
 _BASIC_BEFORE = re.compile(r"[245]\d\d[ -]{1,2}#?\(?$")
-_ENHANCED = re.compile(r"(?<![\d.])([245]\d\d)(?=[ -]{1,2}#?\(?[245]\.\d)")
-_ENHANCED = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?!\d|\.\d)")
+_ENHANCED = re.compile(r"([245])(?<![\d.][245])\.(\d{1,3})\.(\d{1,3})(?!\d|\.\d)")
 _VERSION_BEFORE = re.compile(r"(?:version|exim|postfix|sendmail|esmtp|smtpd|v|/)[ /]{0,2}$", re.IGNORECASE)
 _REPLY = re.compile(r"[245]\d\d")
 _STATUS = re.compile(r"[245]\.\d{1,3}\.\d{1,3}")

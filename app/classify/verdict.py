@@ -21,6 +21,8 @@ class Verdict(NamedTuple):
     """The receiving mail system, where it was recognised."""
     decided_by: str = ""
     """The row that decided, as ``table:row``."""
+    overlay: str = ""
+    """Of the operator's overlay that was asked: ``+`` and the start of its digest; empty without one."""
 
     @property
     def suppresses(self) -> bool:

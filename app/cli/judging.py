@@ -2,15 +2,20 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from app.errors import BadInputError
+from app.errors import BadInputError, TableOfCodesError
 from app.vocabulary import Channel, Provider
+
+if TYPE_CHECKING:
+    from app.classify.explain import Explanation
+    from app.classify.overlay import Overlay
 
 _STANDARD_INPUT = Path("-")
 _DEAD_LETTER = "dead.letter"
@@ -48,17 +53,26 @@ def classify(
         bool,
         typer.Option("--lines", help='Judge {"channel", "provider", "code", "text"} a line of standard input.'),
     ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show which row decided, and why no other.")] = False,  # noqa: FBT002
+    overlay: Annotated[Path | None, typer.Option(help="Rows of your own (CSV) on top of the tables.")] = None,
+    tenant: Annotated[str, typer.Option(help="Whose rows of the overlay hold, besides those for all.")] = "default",
 ) -> None:
     """Say what a failure means: whose fault it is, whether it heals, whether it suppresses."""
+    _check_tenant(tenant)
+    ask = partial(_explained, overlay=_overlay(overlay), tenant=tenant, steps=explain)
     if lines:
         if code or text:
             raise typer.BadParameter("--lines takes code and text from standard input")
         for line in _not_blank(sys.stdin.buffer):
-            _print_json(_line_judged(line, channel, provider))
+            _print_json(_line_judged(line, channel, provider, ask, steps=explain))
         return
     if channel is None:
         raise typer.BadParameter("--channel is needed without --lines")
-    _print_json(_judged(channel, provider, code, text))
+    explanation = ask(channel, provider, code, text)
+    if explain:
+        typer.echo("\n".join(_readable(explanation)))
+    else:
+        _print_json(_document(explanation, steps=False))
 
 
 def _check_tenant(tenant: str) -> None:
@@ -105,27 +119,76 @@ def _records(provider: Provider, tenant: str, body: bytes, place: str) -> Iterat
         yield {"topic": topic, "key": output_key, "value": given}
 
 
-def _line_judged(line: bytes, channel: Channel | None, provider: str) -> dict[str, Any]:
+def _overlay(path: Path | None) -> "Overlay | None":
+    from app.classify.overlay_file import parse_overlay  # noqa: PLC0415 - see the package
+
+    if path is None:
+        return None
+    try:
+        return parse_overlay(path.name.removesuffix(".csv"), path.read_text("utf-8"))
+    except OSError as error:
+        raise typer.BadParameter(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise typer.BadParameter(f"{path}: expected UTF-8") from None
+    except TableOfCodesError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _line_judged(
+    line: bytes, channel: Channel | None, provider: str, ask: Callable[..., "Explanation"], *, steps: bool
+) -> dict[str, Any]:
     from app.cli.questions import question_of  # noqa: PLC0415 - see the package
 
     try:
-        question = question_of(line, {"channel": channel, "provider": provider})
+        asked = question_of(line, {"channel": channel, "provider": provider})
     except BadInputError as error:
         return {"error": str(error)}
-    return _judged(question.channel, question.provider or "", question.code or "", question.text or "")
+    return _document(ask(asked.channel, asked.provider or "", asked.code or "", asked.text or ""), steps=steps)
 
 
-def _judged(channel: str, provider: str, code: str, text: str) -> dict[str, Any]:
+def _explained(
+    channel: str, provider: str, code: str, text: str, *, overlay: "Overlay | None", tenant: str, steps: bool
+) -> "Explanation":
     from app.classify import classify as verdict_of  # noqa: PLC0415 - see the package
+    from app.classify.explain import Explanation, explain, with_overlay  # noqa: PLC0415
 
-    verdict = verdict_of(channel, provider, code, text)
-    return {
+    asked = channel, provider, code, text
+    explanation = explain(*asked) if steps else Explanation(verdict_of(*asked), ())
+    return with_overlay(explanation, overlay, tenant, channel, text) if overlay else explanation
+
+
+def _document(explanation: "Explanation", *, steps: bool) -> dict[str, Any]:
+    from app.classify import MAPPING_VERSION  # noqa: PLC0415 - see the package
+
+    verdict = explanation.verdict
+    judged = {
         "reason": verdict.reason,
         "attribution": verdict.attribution,
         "permanence": verdict.permanence,
         "confidence": verdict.confidence,
         "suppresses": verdict.suppresses,
     }
+    if not steps:
+        return judged
+    return judged | {
+        "code": verdict.code,
+        "receiver": verdict.receiver,
+        "decided_by": verdict.decided_by,
+        "mapping_version": MAPPING_VERSION + verdict.overlay,
+        "steps": [step._asdict() for step in explanation.steps],
+    }
+
+
+def _readable(explanation: "Explanation") -> Iterator[str]:
+    document = _document(explanation, steps=True)
+    effect = "suppresses" if document["suppresses"] else "does not suppress"
+    yield f"{document['reason']}: {document['attribution']}, {document['permanence']}, {effect}"
+    yield f"decided by {document['decided_by'] or 'no row: nothing known fits'} (confidence {document['confidence']})"
+    yield f"mapping {document['mapping_version']}"
+    yield ""
+    for step in explanation.steps:
+        fits = "fits" if step.matched else "-"
+        yield f"{fits:<5} {step.stage:<14} {step.row or '-':<42} {step.because}"
 
 
 def _print_json(document: dict[str, Any]) -> None:
