@@ -83,8 +83,8 @@ class Injector:
             self._say(f"{progress:5.0%} {fault.name}{detail}")
 
     async def _do(self, name: str) -> str:
-        frozen = {slot for _, slot in self._thawing}
-        slot = self._rng.choice(sorted(self._pool.workers.keys() - frozen) or sorted(self._pool.workers))
+        busy = self._pool.armed | {slot for _, slot in self._thawing}
+        slot = self._rng.choice(sorted(self._pool.workers.keys() - busy) or sorted(self._pool.workers))
         match name:
             case "join":
                 return f": worker {self._pool.join().slot}"

@@ -67,11 +67,13 @@ class Fact(NamedTuple):
 def retained(facts: Sequence[Fact]) -> list[Fact]:
     """Keep the 16 newest facts and the first of each of the 16 newest days."""
     ordered = sorted(facts)
-    first_of: dict[int, Fact] = {}
-    for fact in reversed(ordered):
-        first_of[fact.at // DAY] = fact
+    # by place: two reports of one failure may be the same fact twice
+    first_of: dict[int, int] = {}
+    for place, fact in enumerate(ordered):
+        first_of.setdefault(fact.at // DAY, place)
     firsts = [first_of[day] for day in sorted(first_of)[-LONGEST_LIST:]]
-    return sorted({*firsts, *ordered[-LONGEST_LIST:]})
+    newest = range(max(0, len(ordered) - LONGEST_LIST), len(ordered))
+    return [ordered[place] for place in sorted({*firsts, *newest})]
 
 
 class Standing(NamedTuple):

@@ -162,6 +162,16 @@ class Pool:
         self.killed += 1
         self._start(slot, successor_dies_at)
 
+    @property
+    def armed(self) -> set[int]:
+        """Slots of workers that will kill themselves."""
+        return {slot for slot, worker in self.workers.items() if worker.armed}
+
+    def kill_armed(self) -> None:
+        """Kill those that have not come to the point, now that there is no work left."""
+        for slot in self.armed:
+            self.kill(slot)
+
     def look_after(self) -> None:
         """Replace the workers that have ended."""
         for slot, worker in list(self.workers.items()):

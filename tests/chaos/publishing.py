@@ -47,12 +47,10 @@ async def publish(load: Load, base: Micros, bootstrap: str) -> None:
 
 async def _send(producer: AIOKafkaProducer, item: Ordered, number: int, base: Micros) -> Awaitable[object]:
     record = _record(item, number, base)
+    if item.keyless:
+        record = record._replace(key=None)
     sent: Awaitable[object] = await producer.send(
-        record.topic,
-        record.value,
-        key=None if item.keyless else record.key,
-        headers=record.headers,
-        timestamp_ms=record.timestamp_ms,
+        record.topic, record.value, key=record.key, headers=record.headers, timestamp_ms=record.timestamp_ms
     )
     return sent
 

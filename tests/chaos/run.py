@@ -25,10 +25,14 @@ from tests.chaos.verdict import compare_versions, compare_with_oracle
 
 _INPUTS = (*normalizing.TOPICS, *suppressing.TOPICS, *crediting.TOPICS, *alerting.TOPICS)
 _DERIVED = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.CREDIT_ENTRY, Topic.DELIVERY_STATS)
-_OFFSETS_PER_WEBHOOK = 3.2
+_OFFSETS_PER_WEBHOOK = 3.8
 """Offsets of all inputs that one webhook makes; a share of the work is a guess, good enough to spread faults."""
 _EXPIRIES_S = 45.0
 """All suppressions that end during the run have ended so long after the base time."""
+
+
+_STALLED_S = 15
+"""Longer than a rebalance after a kill."""
 
 
 class Options(NamedTuple):
@@ -106,13 +110,15 @@ async def _work(options: Options, load: Load, cluster: Cluster, first: Deploymen
     publishing = asyncio.create_task(publish(load, shape.base, cluster.bootstrap))
     work = len(load.webhooks) * _OFFSETS_PER_WEBHOOK + len(load.commands)
     last_progress, moved = 0, time.monotonic()
-    while not injector.done:
+    while not injector.done or pool.armed:
         pool.look_after()
         consumed = await progress.consumed()
         if consumed is not None and consumed != last_progress:
             last_progress, moved = consumed, time.monotonic()
         # at the end of the work there is no more progress to wait for
-        stalled = publishing.done() and time.monotonic() - moved > 20
+        stalled = publishing.done() and time.monotonic() - moved > _STALLED_S
+        if stalled and injector.done:
+            pool.kill_armed()
         await injector.advance(1.0 if stalled else (consumed or 0) / work)
         await asyncio.sleep(0.2)
     await publishing
