@@ -3,24 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from app import avro
 from app.domain import alerts, credit_alerts
 from app.domain.policy import Policy
 from app.domain.stats import rate_key
-from app.errors import BadInputError
 from app.events import CreditChanged, DeliveryStats
 from app.faust_batches import Batch, Transaction
 from app.faust_batches.batch import Rows
-from app.stream.due import DueRows
-from app.stream.envelope import bad_input, send, send_dead_letter
-from app.stream.metrics import DEAD_LETTERS
+from app.stream.due import MAX_DUE, DueRows
+from app.stream.envelope import decoded, send
 from app.topics import Table, Topic
 
 AGENT = "alert"
 TABLES = (Table.RATES, Table.WATCHES)
 TOPICS = (Topic.DELIVERY_STATS, Topic.CREDIT_CHANGED)
-MAX_DUE = 1000
-"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
 
 
 class Alerting:
@@ -38,18 +33,11 @@ class Alerting:
         """Apply each record to its row."""
         rates: dict[bytes, alerts.Rates] = {}
         watches: dict[bytes, credit_alerts.Watch] = {}
-        for batch in batches:
-            for record in batch.records:
-                try:
-                    event = avro.decode(batch.topic, record.value)
-                except BadInputError as error:
-                    DEAD_LETTERS.labels(AGENT, batch.topic).inc()
-                    send_dead_letter(transaction, record, bad_input(error))
-                    continue
-                if batch.topic == Topic.DELIVERY_STATS:
-                    self._apply_stats(event, rates, transaction)
-                else:
-                    self._apply_credit(event, watches, transaction)
+        for record, event in decoded(AGENT, batches, transaction):
+            if record.topic == Topic.DELIVERY_STATS:
+                self._apply_stats(event, rates, transaction)
+            else:
+                self._apply_credit(event, watches, transaction)
         self._store(rates, watches, transaction)
 
     def tick(self, transaction: Transaction) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from app import avro
 from app.domain.accounts import (
     Account,
     Message,
@@ -16,14 +15,13 @@ from app.domain.accounts import (
 from app.domain.credits import apply_command, apply_entry
 from app.domain.policy import Policy
 from app.domain.reservations import next_due, tend
-from app.errors import BadInputError
 from app.events import CreditEntry, CreditRequested
 from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import Rows, partition_of
 from app.outputs import DeadLetter
-from app.stream.due import DueRows
-from app.stream.envelope import bad_input, send, send_dead_letter
-from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
+from app.stream.due import MAX_DUE, DueRows
+from app.stream.envelope import decoded, send, send_dead_letter
+from app.stream.metrics import APPLIED, FORWARDED
 from app.topics import Table, Topic
 
 AGENT = "credit"
@@ -31,8 +29,6 @@ TABLE = Table.CREDITS
 TOPICS = (Topic.CREDIT_ENTRY, Topic.CREDIT_REQUESTED)
 SEPARATOR = b"\x1f"
 """Between account and message id in the key of a message's row."""
-MAX_DUE = 1000
-"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
 
 _FROZEN = DeadLetter("FrozenAccountError", "account: frozen since its sums broke; redrive this record after its repair")
 
@@ -74,14 +70,8 @@ class Crediting:
         """Apply each record to its account and message."""
         rows = _Rows(transaction)
         changed: set[bytes] = set()
-        for batch in batches:
-            for record in batch.records:
-                try:
-                    event = avro.decode(batch.topic, record.value)
-                except BadInputError as error:
-                    self._put_aside(record, bad_input(error), transaction)
-                else:
-                    self._apply(event, record, rows, changed, transaction)
+        for record, event in decoded(AGENT, batches, transaction):
+            self._apply(event, record, rows, changed, transaction)
         self._store(rows, changed, transaction)
 
     def tick(self, transaction: Transaction) -> None:
@@ -130,7 +120,7 @@ class Crediting:
         if booked.duplicate:
             APPLIED.labels(AGENT, "duplicate").inc()
         if booked.frozen:
-            self._put_aside(record, _FROZEN, transaction)
+            send_dead_letter(AGENT, record, _FROZEN, transaction)
         if booked.changed:
             changed.add(account_key)
             if event["message_id"]:
@@ -144,8 +134,3 @@ class Crediting:
             message = rows.messages[key]
             transaction.put(TABLE, key, encode_message(message) if message else None)
             self._due.schedule(key, next_due(message, self._policy) if message else None)
-
-    @staticmethod
-    def _put_aside(record: Record, letter: DeadLetter, transaction: Transaction) -> None:
-        DEAD_LETTERS.labels(AGENT, record.topic).inc()
-        send_dead_letter(transaction, record, letter)

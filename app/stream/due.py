@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
+MAX_DUE = 1000
+"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
+
 
 class DueRows:
     """A queue of row keys by the moment (microseconds) at which they want to be looked at."""

@@ -1,12 +1,14 @@
 """Records to and from Kafka: Avro values, CloudEvents attributes as headers, dead letters."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 from app import avro
 from app.errors import BadInputError
-from app.faust_batches import Record, Transaction
+from app.faust_batches import Batch, Record, Transaction
 from app.outputs import DeadLetter, Output
+from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
 SOURCE = b"undelivered"
@@ -36,8 +38,21 @@ def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
         )
 
 
-def send_dead_letter(transaction: Transaction, record: Record, letter: DeadLetter) -> None:
-    """Put an unreadable record aside: its bytes and headers as they came, and why."""
+def decoded(agent: str, batches: Iterable[Batch], transaction: Transaction) -> Iterator[tuple[Record, dict[str, Any]]]:
+    """Decode the records of batches in order; what is no Avro record of its topic is put aside on the way."""
+    for batch in batches:
+        for record in batch.records:
+            try:
+                event = avro.decode(batch.topic, record.value)
+            except BadInputError as error:
+                send_dead_letter(agent, record, bad_input(error), transaction)
+            else:
+                yield record, event
+
+
+def send_dead_letter(agent: str, record: Record, letter: DeadLetter, transaction: Transaction) -> None:
+    """Put an unreadable record aside and count it: its bytes and headers as they came, and why."""
+    DEAD_LETTERS.labels(agent, record.topic).inc()
     transaction.send(
         Topic.DEAD_LETTER,
         record.key,

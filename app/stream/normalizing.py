@@ -11,19 +11,17 @@ from app.errors import BadInputError
 from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import Rows, partition_of
 from app.normalize import normalize
-from app.outputs import DeadLetter, Normalized, Output, RawRecord
+from app.outputs import Normalized, RawRecord
 from app.raw_records import read_headers, record_key
-from app.stream.due import DueRows
+from app.stream.due import MAX_DUE, DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
-from app.stream.metrics import DEAD_LETTERS, IGNORED
+from app.stream.metrics import IGNORED
 from app.topics import RAW_TOPICS, Table
 from app.vocabulary import Provider
 
 AGENT = "normalize"
 TABLE = Table.MESSAGES
 TOPICS = tuple(RAW_TOPICS.values())
-MAX_DUE = 1000
-"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
 
 _PROVIDERS: dict[str, Provider] = {topic: provider for provider, topic in RAW_TOPICS.items()}
 _REKEYED = "rekeyed"
@@ -72,7 +70,7 @@ class Normalizing:
         except BadInputError as error:
             normalized = Normalized(dead_letter=bad_input(error))
         if normalized.dead_letter is not None:
-            self._dead_letter(provider, record, normalized.dead_letter, transaction)
+            send_dead_letter(AGENT, record, normalized.dead_letter, transaction)
         elif normalized.ignored:
             IGNORED.labels(provider, normalized.ignored).inc()
         if normalized.introduces is not None or normalized.awaits:
@@ -102,7 +100,6 @@ class Normalizing:
         key = f"{tenant}/{message}".encode()
         stored = transaction.get(TABLE, key)
         row = introductions.decode(stored) if stored is not None else None
-        released: tuple[Output, ...] = ()
         if introduction is not None:
             row, released = introductions.introduce(row, introduction, transaction.now, self._waiting.retention_s)
             released = (*normalized.outputs, *released)
@@ -120,11 +117,6 @@ class Normalizing:
         else:
             transaction.put(TABLE, key, introductions.encode(row))
             self._due.schedule(key, introductions.next_due(row))
-
-    @staticmethod
-    def _dead_letter(provider: Provider, record: Record, letter: DeadLetter, transaction: Transaction) -> None:
-        DEAD_LETTERS.labels(AGENT, provider).inc()
-        send_dead_letter(transaction, record, letter)
 
 
 def _raw_record(provider: Provider, record: Record) -> RawRecord:

@@ -9,22 +9,19 @@ from app.domain.policy import Policy
 from app.domain.recipients import Applied
 from app.domain.rows import Row, decode_row, encode_row
 from app.domain.stats import count_batch
-from app.errors import BadInputError
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import Rows, partition_of
 from app.identity import canonical, recipient_key
-from app.stream.due import DueRows
-from app.stream.envelope import bad_input, send, send_dead_letter
+from app.stream.due import MAX_DUE, DueRows
+from app.stream.envelope import decoded, send
 from app.stream.health import ProviderHealthReader
-from app.stream.metrics import APPLIED, DEAD_LETTERS, FORWARDED
+from app.stream.metrics import APPLIED, FORWARDED
 from app.topics import Table, Topic
 
 AGENT = "suppress"
 TABLE = Table.RECIPIENTS
 TOPICS = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.SUPPRESSION_REQUESTED)
-MAX_DUE = 1000
-"""Rows looked at in one round, so that a flood of them does not hold up the records behind it."""
 
 
 class Suppressing:
@@ -45,22 +42,14 @@ class Suppressing:
         changed: set[bytes] = set()
         failed: list[DeliveryFailed] = []
         confirmed: list[DeliveryConfirmed] = []
-        for batch in batches:
-            for record in batch.records:
-                try:
-                    event = avro.decode(batch.topic, record.value)
-                except BadInputError as error:
-                    DEAD_LETTERS.labels(AGENT, batch.topic).inc()
-                    send_dead_letter(transaction, record, bad_input(error))
-                    continue
-                requested = batch.topic == Topic.SUPPRESSION_REQUESTED
-                if requested and self._forward(event, record, transaction):
-                    continue
-                known = event["recipient"] and self._apply(event, record, rows, changed, transaction)
-                if not known and batch.topic == Topic.DELIVERY_FAILED:
-                    failed.append(cast("DeliveryFailed", event))
-                elif not known and batch.topic == Topic.DELIVERY_CONFIRMED:
-                    confirmed.append(cast("DeliveryConfirmed", event))
+        for record, event in decoded(AGENT, batches, transaction):
+            if record.topic == Topic.SUPPRESSION_REQUESTED and self._forward(event, record, transaction):
+                continue
+            known = event["recipient"] and self._apply(event, record, rows, changed, transaction)
+            if not known and record.topic == Topic.DELIVERY_FAILED:
+                failed.append(cast("DeliveryFailed", event))
+            elif not known and record.topic == Topic.DELIVERY_CONFIRMED:
+                confirmed.append(cast("DeliveryConfirmed", event))
         for key in changed:
             self._put(key, rows[key], transaction)
         send(transaction, count_batch(failed, confirmed, self._policy))
