@@ -1,7 +1,7 @@
 """A task's transactional producer: outputs and rows as record batches, offsets, one commit."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -45,6 +45,15 @@ class TaskProducer:
     async def stop(self) -> None:
         """Close the connections; an open transaction is left to the next owner's fencing."""
         await self._producer.stop()
+        for future in self._left_behind():
+            _look_at(future)
+
+    def _left_behind(self) -> Iterator[asyncio.Future[Any]]:
+        """Find the futures on which aiokafka has put the error that ended it, and which nobody awaits."""
+        batches = self._producer._message_accumulator._batches  # noqa: SLF001 - pinned version
+        yield from (batch._drain_waiter for waiting in batches.values() for batch in waiting)  # noqa: SLF001
+        if end := self._producer._txn_manager.wait_for_transaction_end():  # noqa: SLF001
+            yield end
 
     async def commit(
         self,
@@ -117,7 +126,10 @@ class TaskProducer:
 
     async def _send(self, builder: Any, topic: str, partition: int) -> tuple[asyncio.Future[Any], int]:
         count = builder.record_count()
-        return await self._producer.send_batch(builder, topic, partition=partition), count
+        delivery = await self._producer.send_batch(builder, topic, partition=partition)
+        # what fails before the deliveries are awaited is told by its own error
+        delivery.add_done_callback(_look_at)
+        return delivery, count
 
     @staticmethod
     async def _last_position(delivery: list[tuple[asyncio.Future[Any], int]]) -> int:
@@ -125,3 +137,9 @@ class TaskProducer:
         for future, count in delivery:
             position = max(position, (await future).offset + count)
         return position
+
+
+def _look_at(future: asyncio.Future[Any]) -> None:
+    """Take note of a future's error: one that nobody has asked for is logged by asyncio when the future goes."""
+    if future.done() and not future.cancelled():
+        future.exception()

@@ -13,8 +13,9 @@ import pytest
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer import sender
-from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
 from aiokafka.producer.producer import AIOKafkaProducer
+from aiokafka.producer.transaction_manager import TransactionManager
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from faust.serializers.schemas import Schema
 from faust.tables.manager import TableManager
@@ -76,6 +77,11 @@ def test_private_attributes_exist() -> None:
     assert "self._active_partitions" in inspect.getsource(Consumer._get_active_partitions)
     assert "self._recovery is None" in inspect.getsource(TableManager.recovery.fget)  # type: ignore[attr-defined]
     assert "return BACKOFF_OVERRIDE" in inspect.getsource(sender)
+    assert "self._drain_waiter = create_future()" in inspect.getsource(MessageBatch.__init__)
+    assert "self._batches = " in inspect.getsource(MessageAccumulator.__init__)
+    assert "return self._transaction_waiter" in inspect.getsource(TransactionManager.wait_for_transaction_end)
+    assert "self._message_accumulator = " in inspect.getsource(AIOKafkaProducer.__init__)
+    assert "self._txn_manager = " in inspect.getsource(AIOKafkaProducer.__init__)
     assert "app)._fetcher.maybe_start()" in inspect.getsource(Recovery.on_recovery_completed)
     assert DefaultRecordBatchBuilder is not None
 
