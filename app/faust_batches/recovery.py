@@ -116,6 +116,7 @@ class BatchRecovery(Service):
             return
         await consumer.perform_seek()
         reached("sought")
+        # whoever must know something before records are processed waits in here
         await app.on_rebalance_complete.send()
         # a rebalance may have begun at either await; from here to the flow there is none
         if wanted != self._rebalances:
