@@ -18,6 +18,9 @@ from app.topics import SCHEMA_OF, Topic
 _PACKAGED = Path(__file__).parent / "schemas"
 SCHEMAS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "schemas"
 
+_ADDED = {Topic.SUPPRESSION_REQUESTED: 1}
+"""How many fields at the end of a schema came after its first version: other systems may still write without them."""
+
 
 @cache
 def schema_text(topic: str) -> str:
@@ -45,6 +48,12 @@ def fingerprint(topic: str) -> str:
 @cache
 def _codec_schema(topic: str) -> Any:  # noqa: ANN401 - fastavro publishes no type for parsed schemas
     return fastavro.parse_schema(_without_logical_types(json.loads(schema_text(topic))))
+
+
+@cache
+def _first_codec_schema(topic: str) -> Any:  # noqa: ANN401 - fastavro publishes no type for parsed schemas
+    schema = _without_logical_types(json.loads(schema_text(topic)))
+    return fastavro.parse_schema({**schema, "fields": schema["fields"][: -_ADDED[cast("Topic", topic)]]})
 
 
 def _without_logical_types(schema: Any) -> Any:  # noqa: ANN401 - JSON
@@ -75,9 +84,18 @@ def decode(topic: str, value: bytes | None) -> dict[str, Any]:
     """
     if not value:
         raise BadInputError(f"value: empty, expected an Avro record of {topic}")
+    try:
+        return _read(topic, value, _codec_schema(topic), None)
+    except BadInputError:
+        if topic not in _ADDED:
+            raise
+    return _read(topic, value, _first_codec_schema(topic), _codec_schema(topic))
+
+
+def _read(topic: str, value: bytes, written: Any, wanted: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed schemas
     buffer = BytesIO(value)
     try:
-        record = fastavro.schemaless_reader(buffer, _codec_schema(topic), None)
+        record = fastavro.schemaless_reader(buffer, written, wanted)
     except (EOFError, IndexError, KeyError, OverflowError, TypeError, ValueError, MemoryError) as error:
         raise BadInputError(f"value: {len(value)} bytes that are no Avro record of {topic}") from error
     if buffer.tell() != len(value):

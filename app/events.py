@@ -97,6 +97,7 @@ class SuppressionRequested(TypedDict):
     raw_partition: int
     raw_offset: int
     raw_sha256: str
+    received_at: Micros | None
 
 
 class SuppressionChanged(TypedDict):
@@ -184,6 +185,15 @@ class DeliveryStats(TypedDict):
     minute: Micros
     count: int
     sample_code: str
+    unlisted: bool
+    samples: list[str]
+
+
+class OutagePeriod(TypedDict):
+    """A time in which a provider was out of order on a channel; ``until`` is exclusive, None: it lasts."""
+
+    since: Micros
+    until: Micros | None
 
 
 class ProviderHealth(TypedDict):
@@ -198,6 +208,7 @@ class ProviderHealth(TypedDict):
     window_minutes: int
     since: Micros
     changed_at: Micros
+    periods: list[OutagePeriod]
 
 
 class DeliveryAlert(TypedDict):
@@ -217,4 +228,5 @@ class DeliveryAlert(TypedDict):
     sample_code: str
     observed: float
     threshold: float
+    samples: list[str]
     occurred_at: Micros

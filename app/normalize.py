@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from app.classify.overlay import NO_OVERLAY, Overlay
 from app.errors import BadInputError
 from app.identity import check_tenant
 from app.outputs import DeadLetter, Normalized, RawRecord
@@ -10,7 +11,7 @@ from app.providers import prelude, teekrr, treble, webex_interact
 from app.providers.fields import parse
 from app.vocabulary import Provider
 
-_PROVIDERS: dict[str, Callable[[RawRecord, dict[str, Any]], Normalized]] = {
+_PROVIDERS: dict[str, Callable[[RawRecord, dict[str, Any], Overlay], Normalized]] = {
     Provider.TEEKRR: teekrr.normalize,
     Provider.WEBEX_INTERACT: webex_interact.normalize,
     Provider.PRELUDE: prelude.normalize,
@@ -18,14 +19,14 @@ _PROVIDERS: dict[str, Callable[[RawRecord, dict[str, Any]], Normalized]] = {
 }
 
 
-def normalize(raw: RawRecord) -> Normalized:
+def normalize(raw: RawRecord, overlay: Overlay = NO_OVERLAY) -> Normalized:
     """Return what a webhook means; what cannot be read is a dead letter, never an error."""
     provider = _PROVIDERS.get(raw.provider)
     if provider is None:
         return _dead(BadInputError(f"provider: unknown, expected one of {', '.join(_PROVIDERS)}"))
     try:
         check_tenant(raw.tenant)
-        return provider(raw, parse(raw.value))
+        return provider(raw, parse(raw.value), overlay)
     except BadInputError as error:
         return _dead(error)
 

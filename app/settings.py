@@ -88,9 +88,13 @@ class Settings(BaseSettings):
     tokens: tuple[Token, ...] = Field((), description="Bearer tokens for the table views; none: nobody gets in")
 
     policy_file: Path | None = Field(None, description="Rules of suppression (TOML); unset: the built-in ones")
+    overlay_file: Path | None = Field(None, description="Own codes and wordings (CSV); unset: the tables alone")
     parked_wait_s: float = Field(900, ge=0, description="How long a failure waits for the event with its recipient")
     parked_retention_days: float = Field(
         15, gt=0, description="How long a message's recipient is remembered for late failures"
+    )
+    credit_quiet_s: float = Field(
+        600, ge=0, description="Silence after which an input of credit counts as read to its end; raise it for a replay"
     )
 
     gateway: Gateway = Field(default_factory=Gateway, description="The HTTP server that takes the webhooks in")

@@ -36,6 +36,7 @@ class Table(StrEnum):
     MESSAGES = "messages"
     """Recipients of messages whose provider names them in one event only."""
     RECIPIENTS = "recipients"
+    """Recipients, and reports that name none."""
     CREDITS = "credits"
     """Accounts, and their messages."""
     RATES = "rates"

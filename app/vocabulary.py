@@ -155,6 +155,8 @@ class AlertKind(StrEnum):
 
     PROVIDER_FAILURE_RATE = "provider_failure_rate"
     SENDER_FAULT = "sender_fault"
+    UNLISTED_CODE = "unlisted_code"
+    """No table lists a provider's code, or knows its words: somebody may add a row."""
     LOW_CREDIT = "low_credit"
     CREDIT_INVARIANT = "credit_invariant"
     RESERVATION_STALE = "reservation_stale"

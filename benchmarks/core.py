@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 from app import avro
 from app.classify import classify_diagnostic
 from app.domain import recipients
+from app.domain.outages import Outages
 from app.domain.policy import load_policy
 from app.domain.rows import decode_row, encode_row
 from app.events import DeliveryFailed
@@ -66,7 +67,7 @@ def run() -> list[Figure]:
         _timed("decode delivery.failed", lambda n: avro.decode("delivery.failed", encoded[n])),
         _timed(
             "apply a failure to a recipient's row",
-            lambda n: recipients.apply_failed(rows[n], failures[n], policy, RECEIVED_AT, degraded=False),
+            lambda n: recipients.apply_failed(rows[n], failures[n], policy, RECEIVED_AT, outages=Outages()),
         ),
         _timed("encode a recipient's row", lambda n: encode_row(rows[n])),
     ]

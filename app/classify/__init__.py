@@ -5,7 +5,7 @@ Tables of codes and of wordings are data files in ``data``; the code here reads 
 
 from app.classify.codes import FAMILIES, SOURCES, classify_code
 from app.classify.diagnostics import classify_bounce, classify_diagnostic
-from app.classify.dispatch import classify
+from app.classify.dispatch import classify, classify_prelude
 from app.classify.sms import classify_sms_text
 from app.classify.tables import mapping_version
 from app.classify.verdict import Verdict
@@ -29,5 +29,6 @@ __all__ = [
     "classify_bounce",
     "classify_code",
     "classify_diagnostic",
+    "classify_prelude",
     "classify_sms_text",
 ]

@@ -4,8 +4,9 @@ First hit wins: the receiver's own rows, the wording, the enhanced code, vague w
 """
 
 import functools
+import re
 
-from app.classify.codes import INDEX
+from app.classify.codes import INDEX, LONGEST_CODE
 from app.classify.phrases import PhraseBook, Words, split_words
 from app.classify.receivers import receiver_verdict, recognise
 from app.classify.smtp import Reply, parse_reply
@@ -33,6 +34,22 @@ BEFORE_THE_RECIPIENT = (
     " while performing the ehlo ",
 )
 """The sending system says that it had not named the recipient yet, so the answer cannot be about the recipient."""
+
+SPEAKS_OF_US = re.compile(
+    r" (?:(?<! to )(?<! to the )senders?|originator|(?:from|reply to) address|from header|in from|in header|message id"
+    r"|your (?:domain|servers?|host|ip|network|account|(?:email )?address)"
+    r"|you are (?:not a|not allowed|not on|trying to mail)"
+    r"|credentials|certificate|helo|ehlo|url|whitelist|allowed list) "
+)
+"""The answer names the sender or the message, so what it finds missing or closed may be theirs."""
+
+MAY_PASS = re.compile(
+    r" (?:temporar(?:il)?y|(?:try|retry) (?:again )?later|busy|in progress|another process|quota|loop|hops) "
+)
+"""The answer names a cause that ends by itself or that somebody is going to mend, whatever its code."""
+
+_HOST_TAKES_NOTHING = "521"
+"""A reply about the whole host (RFC 7504); a mailbox's code beside it names no mailbox."""
 
 _CATCH_ALL = frozenset({"5.7.0", "5.7.1"})
 """Codes that are filed under the sender and stand for every refusal; any other code of the sender is meant."""
@@ -92,12 +109,20 @@ def _decide(text: str, words: Words, codes: Reply, receiver: str) -> Verdict:
 
 
 def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
-    """The verdict, unless codes or stage show that the receiver spoke of the sender and not of the recipient."""
+    """The verdict, unless codes, stage or words show that it is not the recipient's, or not for good."""
     for code in (INDEX["smtp"].get(codes.enhanced), INDEX["basic"].get(codes.basic)):
         if code and code.attribution is Attribution.SENDER and codes.enhanced not in _CATCH_ALL:
             return code
-    if verdict.decided_by != _ABOUT_THE_DOMAIN and any(mark in joined for mark in BEFORE_THE_RECIPIENT):
+    by_code = verdict.decided_by == f"smtp_enhanced:{codes.enhanced}"
+    early = any(mark in joined for mark in BEFORE_THE_RECIPIENT) or (by_code and codes.basic == _HOST_TAKES_NOTHING)
+    if early and verdict.decided_by != _ABOUT_THE_DOMAIN:
         return verdict._replace(reason=Reason.CARRIER_REJECTED, attribution=Attribution.SENDER)
+    if verdict.reason is Reason.RECIPIENT_OPTED_OUT:
+        return verdict
+    if SPEAKS_OF_US.search(joined):
+        return verdict._replace(reason=Reason.CARRIER_REJECTED, attribution=Attribution.SENDER)
+    if MAY_PASS.search(joined):
+        return verdict._replace(permanence=Permanence.TRANSIENT)
     return verdict
 
 
@@ -129,14 +154,23 @@ def classify_bounce(bounce_type: str, subtype: str, diagnostic: str) -> Verdict:
     Echoes of a suppression list stay echoes whatever the diagnostic says, for nothing was attempted. A temporary
     answer is never made permanent by SES's word.
     """
-    word = INDEX["ses_bounce"].get(f"{bounce_type}/{subtype}".strip().casefold()[:128])
-    word = word or INDEX["ses_bounce"].get(f"{bounce_type.strip().casefold()[:64]}/*") or unmapped("")
+    known, kind = INDEX["ses_bounce"], bounce_type.strip()[:LONGEST_CODE]
+    given = f"{kind}/{subtype.strip()[:LONGEST_CODE]}"
+    word = known.get(given.casefold()) or _unlisted(given.strip("/"), known.get(f"{kind.casefold()}/*"))
     if word.reason in {Reason.RECIPIENT_SUPPRESSED, Reason.RECIPIENT_OPTED_OUT, Reason.NOT_FAILURE}:
         return word
     said = classify_diagnostic(diagnostic)
     if _specific(said) or (word.suppresses and said.permanence is Permanence.TRANSIENT):
         return said
     return word._replace(smtp_reply=said.smtp_reply, smtp_enhanced=said.smtp_enhanced, receiver=said.receiver)
+
+
+def _unlisted(bounce: str, default: Verdict | None) -> Verdict:
+    """The verdict on a type alone, or on one whose subtype no row has: it is shown, so that somebody may add one."""
+    shown = f"ses_bounce:{bounce}" if bounce else ""
+    if default is None:
+        return unmapped(shown)
+    return default._replace(code=shown) if "/" in bounce else default
 
 
 def _specific(verdict: Verdict) -> bool:

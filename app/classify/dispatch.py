@@ -6,12 +6,14 @@ from app.classify.codes import INDEX, ROWS, classify_code, ses_submission, ses_t
 from app.classify.diagnostics import classify_bounce, classify_diagnostic
 from app.classify.sms import classify_sms_text
 from app.classify.verdict import Verdict
-from app.vocabulary import Confidence, Permanence, Reason
+from app.vocabulary import Attribution, Confidence, Permanence, Reason
 
 SES_CODE_IN_TEXT = re.compile(r"\(([A-Z][A-Za-z]{4,60})\) when calling|^\s{0,8}([A-Z][A-Za-z]{4,60}):")
 META_CODE_IN_TEXT = re.compile(r"\(#?(\d{3,7})\)")
 SMTP_CODE = re.compile(r"[245]\d\d|[245]\.\d{1,3}\.\d{1,3}")
 BOUNCE_TYPES = frozenset(row.code.partition("/")[0].casefold() for row in ROWS if row.namespace == "ses_bounce")
+EXPIRED = "expired"
+"""Prelude's status of a message whose time ran out."""
 _LONGEST = 256
 
 
@@ -47,15 +49,15 @@ def classify(channel: str, provider: str = "", code: str = "", text: str = "") -
     namespace, code = place_of(channel, provider, code)
     match namespace:
         case "prelude":
-            return classify_prelude(code)
+            return _prelude(code)
         case "meta":
             return classify_meta(code, text)
-        case "email" | "smtp" | "ses_bounce":
+        case "email" | "smtp":
             return classify_email(code, text)
-        case "ses":
+        case "ses_bounce":
+            return _bounce(code, text)
+        case "ses" | "treble":
             return classify_code(namespace, code, text)
-        case "treble":
-            return classify_code(namespace, code)
         case _:
             return classify_sms_text(text, code, namespace)
 
@@ -74,15 +76,31 @@ def place_of(channel: str, provider: str, code: str) -> tuple[str, str]:
     return ("webex_interact" if provider == "webex-interact" else "elfo"), code
 
 
-def classify_prelude(code: str) -> Verdict:
-    """The verdict on a Prelude reason or ``status/reason``; ``expired`` overrides a reason that is not permanent."""
-    status, slash, reason = code.strip().casefold().partition("/")
-    if not slash:
-        return classify_code("prelude", code)
-    cause = classify_code("prelude", f"reason:{reason.removeprefix('reason:')}")
-    if status.removeprefix("status:") == "expired" and cause.permanence is not Permanence.PERMANENT:
-        return classify_code("prelude", "status:expired")._replace(code=cause.code)
-    return cause if reason else classify_code("prelude", f"status:{status}")
+def _prelude(code: str) -> Verdict:
+    status, slash, reason = code.partition("/")
+    return classify_prelude(status, reason) if slash else classify_code("prelude", code)
+
+
+def classify_prelude(status: str, reason: str) -> Verdict:
+    """The verdict on a Prelude failure; where its reason may pass and time ran out, the message has expired.
+
+    Whose fault it was stays with the reason if that knows: an unreachable network is not the recipient's.
+    """
+    status = status.strip().casefold().removeprefix("status:")
+    reason = reason.strip().casefold().removeprefix("reason:")
+    if not reason:
+        return classify_code("prelude", f"status:{status or 'failed'}")
+    cause = classify_code("prelude", f"reason:{reason}")
+    if status != EXPIRED or cause.permanence is Permanence.PERMANENT:
+        return cause
+    expired = classify_code("prelude", f"status:{EXPIRED}")
+    known = cause.attribution is not Attribution.UNKNOWN
+    return expired._replace(code=cause.code, attribution=cause.attribution if known else expired.attribution)
+
+
+def _bounce(code: str, text: str) -> Verdict:
+    kind, _, subtype = code.partition("/")
+    return classify_bounce(kind, subtype, text)
 
 
 def classify_meta(code: str, text: str) -> Verdict:
@@ -100,9 +118,8 @@ def classify_email(code: str, text: str) -> Verdict:
     code = code.strip()
     if not code:
         return _email_text(text)
-    kind, _, subtype = code.partition("/")
-    if kind.casefold() in BOUNCE_TYPES:
-        return classify_bounce(kind, subtype, text)
+    if is_bounce(code):
+        return _bounce(code, text)
     if code[0].isdecimal():
         plain = SMTP_CODE.fullmatch(code)
         said = classify_diagnostic(text, status=code, reply=code) if plain else classify_diagnostic(f"{code} {text}")
@@ -112,6 +129,11 @@ def classify_email(code: str, text: str) -> Verdict:
         return verdict
     said = _email_text(text)
     return said._replace(code=said.code or verdict.code)
+
+
+def is_bounce(code: str) -> bool:
+    """Whether an e-mail's code is an SES bounce type, alone or with its subtype; no SES error has a slash."""
+    return code.casefold() in BOUNCE_TYPES or ("/" in code and not code[0].isdecimal())
 
 
 def _email_text(text: str) -> Verdict:

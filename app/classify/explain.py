@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from app.classify.codes import INDEX, SES_TEXTS, ses_submission, spellings
-from app.classify.diagnostics import BEFORE_THE_RECIPIENT, CLEAR_WORDING, VAGUE_WORDING
+from app.classify.diagnostics import BEFORE_THE_RECIPIENT, CLEAR_WORDING, MAY_PASS, SPEAKS_OF_US, VAGUE_WORDING
 from app.classify.dispatch import (
-    BOUNCE_TYPES,
+    EXPIRED,
     META_CODE_IN_TEXT,
     META_TITLES,
     SES_CODE_IN_TEXT,
     SMTP_CODE,
     classify,
+    is_bounce,
     place_of,
 )
 from app.classify.overlay import Overlay
@@ -46,8 +47,10 @@ def explain(channel: str, provider: str = "", code: str = "", text: str = "") ->
             steps = _prelude(code)
         case "meta":
             steps = _meta(code, text)
-        case "email" | "smtp" | "ses_bounce":
+        case "email" | "smtp":
             steps = _email(code, text)
+        case "ses_bounce":
+            steps = _bounce(code, text)
         case "ses":
             steps = _ses(code, text)
         case "treble":
@@ -91,9 +94,12 @@ def _prelude(code: str) -> Iterator[Step]:
     if not slash:
         yield from table_steps("prelude", code)
         return
+    status, reason = status.strip().removeprefix("status:"), reason.strip().removeprefix("reason:")
     if reason:
-        yield from table_steps("prelude", f"reason:{reason.removeprefix('reason:')}")
-    yield from table_steps("prelude", f"status:{status.removeprefix('status:')}")
+        yield from table_steps("prelude", f"reason:{reason}")
+    yield from table_steps("prelude", f"status:{status if status or reason else 'failed'}")
+    if status == EXPIRED and reason:
+        yield Step("expiry", "", False, "a reason that may pass gives way to it; whose fault it was stays")
 
 
 def _meta(code: str, text: str) -> Iterator[Step]:
@@ -114,10 +120,8 @@ def _ses(code: str, text: str) -> Iterator[Step]:
 
 def _email(code: str, text: str) -> Iterator[Step]:
     code = code.strip()
-    kind, _, subtype = code.partition("/")
-    if kind.casefold() in BOUNCE_TYPES:
-        yield from table_steps("ses_bounce", f"{kind}/{subtype}")
-        yield from _diagnostic(text, "")
+    if is_bounce(code):
+        yield from _bounce(code, text)
     elif code[:1].isdecimal():
         answer = ses_submission(code, text)
         yield known_step("SES text", answer, "SES's own server answers so", "no answer of SES's own server")
@@ -128,6 +132,12 @@ def _email(code: str, text: str) -> Iterator[Step]:
         yield from _email_text(text)
     else:
         yield from _email_text(text)
+
+
+def _bounce(code: str, text: str) -> Iterator[Step]:
+    kind, _, subtype = code.partition("/")
+    yield from table_steps("ses_bounce", f"{kind.strip()}/{subtype.strip()}")
+    yield from _diagnostic(text, "")
 
 
 def _email_text(text: str) -> Iterator[Step]:
@@ -149,6 +159,10 @@ def _diagnostic(text: str, code: str) -> Iterator[Step]:
     yield from _general(codes)
     if any(mark in words.joined for mark in BEFORE_THE_RECIPIENT):
         yield Step("stage", "", False, "said before the recipient was named: no mailbox is judged by it")
+    if SPEAKS_OF_US.search(words.joined):
+        yield Step("doubt", "", False, "the sender or the message is named: no mailbox is judged by it")
+    if MAY_PASS.search(words.joined):
+        yield Step("doubt", "", False, "a cause is named that may pass: nobody is given up for it")
     if codes.temporary:
         yield Step("class", "", False, "the receiver says that it may pass (class 4): temporary, whichever row decides")
 

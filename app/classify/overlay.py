@@ -1,7 +1,7 @@
 """An operator's own rows on top of the tables: own codes, own wordings, changed verdicts, for all tenants or for one.
 
-An overlay is applied to the verdict of the tables, so that without one nothing is slower. First hit wins, a tenant's
-rows before those for all:
+An overlay is applied to the verdict of the tables, so that without one nothing is slower. The command line and the
+workers do it in the same way. First hit wins, a tenant's rows before those for all:
 
 - a wording in the text;
 - a code, wherever the tables show it; an SMTP code only where they neither read the wording nor know the receiver by
@@ -48,11 +48,13 @@ class Overlay(NamedTuple):
     """A checked overlay."""
 
     version: str
-    """``+`` and the start of the file's digest: comes behind the version of the tables."""
+    """``+`` and the start of the file's digest: comes behind the version of the tables. Empty: there is no overlay."""
     tenants: dict[str, Rows]
 
     def applied(self, tenant: str, channel: str, verdict: Verdict, text: str) -> Verdict:
         """What the overlay says of a failure with this text, otherwise the verdict of the tables."""
+        if not self.version:
+            return verdict
         row = self.row_for(tenant, channel, verdict, text)
         return (_changed(verdict, row, text) if row else verdict)._replace(overlay=self.version)
 
@@ -63,6 +65,9 @@ class Overlay(NamedTuple):
             if row:
                 return row
         return None
+
+
+NO_OVERLAY = Overlay("", {})
 
 
 def _said(rows: Rows, channel: str, verdict: Verdict, text: str) -> Row | None:
@@ -94,7 +99,8 @@ def says_more_than_its_code(verdict: Verdict) -> bool:
 
 
 def _changed(verdict: Verdict, row: Row, text: str) -> Verdict:
-    given = verdict.smtp_enhanced or verdict.smtp_reply
+    namespace, _, code = verdict.code.partition(":")
+    given = verdict.smtp_enhanced or verdict.smtp_reply or (code if namespace == "smtp" else "")
     temporary = bool(given) and (given.startswith("4") or parse_reply(text[:LONGEST_TEXT], "", "").temporary)
     return verdict._replace(
         reason=row.reason,

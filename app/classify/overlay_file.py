@@ -7,13 +7,15 @@ for its kind, a phrase as in ``app.classify.phrases``, for which ``codes`` may n
 
 import hashlib
 import re
+from pathlib import Path
 
 from app.classify.codes import FAMILIES, INDEX, ROWS, spellings
 from app.classify.diagnostics import RULES
-from app.classify.overlay import ALL_TENANTS, Overlay, Rows, Wording
+from app.classify.overlay import ALL_TENANTS, NO_OVERLAY, Overlay, Rows, Wording
 from app.classify.phrases import parse_phrase, phrase_of, required_places
 from app.classify.sms import RULES as SMS_RULES
 from app.classify.tables import ABOUT_THE_RECIPIENT, Row, broken, csv_rows, parse_table, read_text
+from app.errors import TableOfCodesError
 from app.raw_records import TENANT_PATTERN
 from app.vocabulary import Attribution, Channel, Permanence, Reason
 
@@ -24,6 +26,26 @@ _CODES = re.compile(r"(?:[245](?:\d\d|\.\d{1,3}\.\d{1,3})?(?: |$))*")
 _CHANNELS = frozenset(Channel)
 _KINDS = ("code", "row", *Channel)
 _DECIDED = (Attribution.RECIPIENT, Permanence.PERMANENT)
+
+
+def load_overlay(path: Path | None) -> Overlay:
+    """Read and check an overlay; without a path there is none.
+
+    Raises TableOfCodesError, which names the file and, where it could be read, the line.
+    """
+    if path is None:
+        return NO_OVERLAY
+    name = path.name.removesuffix(".csv")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise TableOfCodesError(f"{path}: {error.strerror or 'cannot be read'}") from error
+    try:
+        # spreadsheets put a byte order mark in front
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise broken(name, error.object.count(b"\n", 0, error.start) + 1, "expected UTF-8") from error
+    return parse_overlay(name, text)
 
 
 def parse_overlay(name: str, text: str) -> Overlay:

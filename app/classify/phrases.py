@@ -2,7 +2,7 @@
 
 A phrase is words in lower case. ``{a|b c}`` is one of several, ``[a]`` may be missing, ``..`` is a gap of up to five
 words. There is nothing to repeat without bound, so no text can make a match slow. A phrase is tried only if its rarest
-word, its key, is in the text.
+word, its key, is in the text. Of scripts that put no space between words every letter counts as a word.
 """
 
 import re
@@ -23,6 +23,12 @@ _ASCII_WORD = re.compile(r"[a-z0-9]+")
 """The same words in a text of ASCII, in two thirds of the time."""
 
 _ADDRESS = re.compile(r"(?<![^\s<>()\[\],;:\"'])[^\s<>()\[\],;:\"'@]{1,64}@[^\s<>()\[\],;:\"']{1,255}")
+_UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
+"""Letters of Japanese and Chinese, which write no space between words."""
+
+_FRAMES = ("remote host said", "giving up on")
+"""What a sending system puts around the answer it quotes; none of its words are the receiver's."""
+
 _SUBJECT = re.compile(r"\bsubject:.{0,60}")
 """The subject of our own message, which may say anything."""
 
@@ -65,9 +71,11 @@ def split_words(text: str) -> Words:
     """The words of a text: lower case, without accents, apostrophes, addresses and repeated reply codes."""
     text = text[:LONGEST_TEXT].lower()
     if not text.isascii():
-        folded = unicodedata.normalize("NFD", text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'"))
-        text = "".join(letter for letter in folded if not unicodedata.combining(letter))[:LONGEST_TEXT]
+        text = plain_letters(text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")[:LONGEST_TEXT])
     text = text.replace("\\r", " ").replace("\\n", " ").replace("'", "").replace("e-mail", "email")
+    for frame in _FRAMES:
+        if frame in text:
+            text = text.replace(frame, " ")
     if "subject:" in text:
         text = _SUBJECT.sub(" ", text)
     if "@" in text:
@@ -75,6 +83,12 @@ def split_words(text: str) -> Words:
     word = _ASCII_WORD if text.isascii() else _WORD
     found = word.findall(_REPEATED_CODE.sub(" ", text))
     return Words(f" {' '.join(found)} ", frozenset(found))
+
+
+def plain_letters(text: str) -> str:
+    """Without accents, and with a space around every letter of a script that writes none."""
+    decomposed = unicodedata.normalize("NFD", text)[:LONGEST_TEXT]
+    return _UNSPACED.sub(r" \g<0> ", "".join(letter for letter in decomposed if not unicodedata.combining(letter)))
 
 
 class PhraseBook:
@@ -142,6 +156,8 @@ def parse_phrase(phrase: str) -> list[list[str]]:
 
     Malformed phrases give no places at all.
     """
+    if not phrase.isascii():
+        phrase = plain_letters(phrase)
     places: list[list[str]] = []
     end = 0
     for element in _ELEMENT.finditer(phrase):
@@ -150,12 +166,16 @@ def parse_phrase(phrase: str) -> list[list[str]]:
         end = element.end()
         one_of, optional, gap, word = element.groups()
         if optional:
-            places.append(["", *optional.split("|")])
+            places.append(["", *_choices(optional)])
         else:
-            places.append(one_of.split("|") if one_of else [gap or word])
+            places.append(_choices(one_of) if one_of else [gap or word])
     words = [word for choices in places for choice in choices if choice != ".." for word in choice.split()]
     malformed = phrase[end:].strip() or any(_WORD.fullmatch(word) is None or word != word.lower() for word in words)
     return [] if malformed else places
+
+
+def _choices(listed: str) -> list[str]:
+    return [" ".join(choice.split()) for choice in listed.split("|")]
 
 
 def required_places(places: list[list[str]]) -> list[list[str]]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from app.errors import TableOfCodesError
 from app.vocabulary import Attribution, Permanence, Reason
 
-CODE_REVISION = 1
+CODE_REVISION = 2
 """Raise it when the code judges differently with the same tables."""
 
 LONGEST_TEXT = 4096

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 def normalize(
     provider: Annotated[Provider, typer.Option(help="Whose webhook it is.")],
     tenant: Annotated[str, typer.Option(help="Tenant to normalise for.")] = "default",
+    overlay: Annotated[Path | None, typer.Option(help="Rows of your own (CSV) on top of the tables.")] = None,
     lines: Annotated[bool, typer.Option("--lines", help="One webhook a line.")] = False,  # noqa: FBT002 - a flag
     file: Annotated[Path, typer.Argument(help="Body of a webhook; -: standard input.")] = _STANDARD_INPUT,
 ) -> None:
@@ -38,9 +39,10 @@ def normalize(
     What is not given is null. A Prelude failure has no recipient here: the worker joins it with its `created` event.
     """
     _check_tenant(tenant)
+    rows = _overlay(overlay)
     for number, body in enumerate(_bodies(file, lines=lines), start=1):
         place = f"line {number}: " if lines else ""
-        for record in _records(provider, tenant, body, place):
+        for record in _records(provider, tenant, body, rows, place):
             _print_json(record)
 
 
@@ -99,12 +101,12 @@ def _not_blank(stream: Iterable[bytes]) -> Iterator[bytes]:
     return (line for each in stream if (line := each.strip()))
 
 
-def _records(provider: Provider, tenant: str, body: bytes, place: str) -> Iterator[dict[str, Any]]:
+def _records(provider: Provider, tenant: str, body: bytes, overlay: "Overlay", place: str) -> Iterator[dict[str, Any]]:
     from app.normalize import normalize as normalized_of  # noqa: PLC0415 - see the package
     from app.outputs import RawRecord  # noqa: PLC0415
     from app.raw_records import record_key  # noqa: PLC0415
 
-    normalized = normalized_of(RawRecord(provider, body, tenant, time.time_ns() // 1000))
+    normalized = normalized_of(RawRecord(provider, body, tenant, time.time_ns() // 1000), overlay)
     if normalized.ignored:
         typer.echo(f"{place}ignored: {normalized.ignored}", err=True)
     if normalized.dead_letter is not None:
@@ -119,17 +121,11 @@ def _records(provider: Provider, tenant: str, body: bytes, place: str) -> Iterat
         yield {"topic": topic, "key": output_key, "value": given}
 
 
-def _overlay(path: Path | None) -> "Overlay | None":
-    from app.classify.overlay_file import parse_overlay  # noqa: PLC0415 - see the package
+def _overlay(path: Path | None) -> "Overlay":
+    from app.classify.overlay_file import load_overlay  # noqa: PLC0415 - see the package
 
-    if path is None:
-        return None
     try:
-        return parse_overlay(path.name.removesuffix(".csv"), path.read_text("utf-8"))
-    except OSError as error:
-        raise typer.BadParameter(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise typer.BadParameter(f"{path}: expected UTF-8") from None
+        return load_overlay(path)
     except TableOfCodesError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -147,14 +143,14 @@ def _line_judged(
 
 
 def _explained(
-    channel: str, provider: str, code: str, text: str, *, overlay: "Overlay | None", tenant: str, steps: bool
+    channel: str, provider: str, code: str, text: str, *, overlay: "Overlay", tenant: str, steps: bool
 ) -> "Explanation":
     from app.classify import classify as verdict_of  # noqa: PLC0415 - see the package
     from app.classify.explain import Explanation, explain, with_overlay  # noqa: PLC0415
 
     asked = channel, provider, code, text
     explanation = explain(*asked) if steps else Explanation(verdict_of(*asked), ())
-    return with_overlay(explanation, overlay, tenant, channel, text) if overlay else explanation
+    return with_overlay(explanation, overlay, tenant, channel, text) if overlay.version else explanation
 
 
 def _document(explanation: "Explanation", *, steps: bool) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """`broker`, `dev` and `demo`: an Apache Kafka on this machine, and the product running on it."""
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from app.cli.interrupts import until_interrupted
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +24,7 @@ def broker(
     """Run an Apache Kafka on this machine until Ctrl-C; the first time it is downloaded (45 MB)."""
     from app.broker import Cluster  # noqa: PLC0415 - see the package
 
-    with _until_interrupted(), Cluster(int(brokers), folder=folder, port=port) as cluster:
+    with until_interrupted(), Cluster(int(brokers), folder=folder, port=port) as cluster:
         typer.echo(f"Kafka serves at {cluster.bootstrap}; Ctrl-C stops it")
         signal.pause()
 
@@ -33,7 +33,7 @@ def dev() -> None:
     """Run Kafka, worker and gateway in this terminal until Ctrl-C, on free ports."""
     from app.demo.dev import run_dev  # noqa: PLC0415 - see the package
 
-    with _until_interrupted():
+    with until_interrupted():
         run_dev()
 
 
@@ -46,19 +46,5 @@ def demo(
 
     if json is not None and not json.absolute().parent.is_dir():
         raise typer.BadParameter(f"--json: {json.parent} is no folder")
-    with _until_interrupted(130):
+    with until_interrupted(130):
         run_demo(json, kill_worker=kill_worker)
-
-
-@contextmanager
-def _until_interrupted(exit_code: int = 0) -> Iterator[None]:
-    """Let SIGTERM end what runs inside in the same orderly way as Ctrl-C."""
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(exit_code) from None
-
-
-def _interrupt(_signal: int, _frame: object) -> None:
-    raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from app.cli import ingesting, judging, local, policy_commands, serving, topic_commands
+from app.cli import ingesting, judging, local, policy_commands, replaying, serving, topic_commands
 from app.errors import UndeliveredError
 
 
@@ -75,6 +75,7 @@ serving.register(app)
 topic_commands.register(app)
 policy_commands.register(app)
 ingesting.register(app)
+replaying.register(app)
 local.register(app)
 
 

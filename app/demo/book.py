@@ -85,8 +85,10 @@ class Book:
 
     def expect_failure(self, tenant: str, provider: Provider, failure: Failure) -> None:
         """Expect a failure that comes once; without a recipient nobody is suppressed."""
-        reason, channel, recipient, suppresses = failure
+        reason, channel, recipient, suppresses, unlisted = failure
         self._failed[provider, reason] += 1
+        if unlisted:
+            self._alerts.add(Raised(AlertKind.UNLISTED_CODE, tenant, provider, channel, "", reason))
         if reason in _OUR_FAULTS:
             self._alerts.add(Raised(AlertKind.SENDER_FAULT, tenant, provider, channel, "", reason))
         if not recipient:

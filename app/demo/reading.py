@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from app import avro
 from app.demo.figures import Balance, Figures, Raised, Suppressed
 from app.demo.processes import PARTITIONS
-from app.domain import introductions
+from app.domain import introductions, unaddressed
 from app.settings import Settings
 from app.stream import alerting, crediting, normalizing, suppressing
 from app.stream.worker import application_id, connection
@@ -148,7 +148,8 @@ class Reader:
         if topic == self._messages:
             self._parked[record.key] = record.value is not None and bool(introductions.decode(record.value)["parked"])
         elif topic == self._recipients:
-            self.seen.recipients.add(record.key.decode())
+            if not unaddressed.is_row_key(record.key):
+                self.seen.recipients.add(record.key.decode())
         else:
             self.seen.take(topic, record)
 

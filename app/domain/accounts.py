@@ -5,10 +5,10 @@ Both are JSON with sorted keys; empty parts are left out. In every account row e
 
 A message row keeps what was reported, and `position` says what that means for the money, so that the order of reports
 does not matter. A charge wins over everything; a bounce (kept) wins over a failure (released); of several reservations
-or charges the earliest counts. Without a reservation no report moves money.
+or charges the earliest counts, and of copies that differ the earliest too. Without a reservation no report moves money.
 
-An account row is about 0.3 kB and 10 bytes for each remembered id of a grant or adjustment (8,192 at most by default);
-a message row is below 1 kB, usually 0.2 kB.
+An account row is about 0.3 kB and 10 bytes for each remembered id (by default 8,192 at most of either sort); a message
+row is below 1 kB, usually 0.2 kB.
 """
 
 from typing import Any, NamedTuple, TypedDict
@@ -34,11 +34,11 @@ class Message(TypedDict, total=False):
     keep: int
     """First moment at which it was reported as bounced after acceptance."""
     seen: str
-    """Fingerprints of the reports, ten characters each, sorted; at most 32."""
+    """Fingerprints of the reports, ten characters each, sorted; at most 32, the smallest."""
     newest: int
-    """Moment of the newest report."""
+    """Newest receipt of a record about it, copies included."""
     stale: bool
-    """That nothing settled or released it was reported."""
+    """That nothing has settled or released it for long was reported; dropped as soon as something does."""
 
 
 class AccountTree(TypedDict, total=False):
@@ -54,13 +54,15 @@ class AccountTree(TypedDict, total=False):
     events: int
     """How many distinct commands and reports were applied: the sequence of ``credit.changed``."""
     newest: int
-    """Moment of the newest of them."""
+    """Newest receipt of a command or report, copies included."""
     forgotten: int
-    """Moment of the newest report in a message row that was dropped; older reservations are refused."""
+    """No reservation in a message row that was dropped is newer; reservations up to it are refused."""
     counts: dict[str, int]
     """Messages and commands out of the ordinary, see `oddities`."""
     memory: dict[str, str]
-    """Ids of grants, adjustments and refused records, see :mod:`app.domain.memory`."""
+    """Ids of grants, adjustments and refused records by day of receipt, see :mod:`app.domain.memory`."""
+    undated: dict[str, str]
+    """Likewise, ids of reservations whose clock was not believed."""
     frozen: bool
     """The invariant was found broken: nothing is applied until somebody repairs the row."""
 
@@ -68,11 +70,12 @@ class AccountTree(TypedDict, total=False):
 class Account:
     """A decoded account row; the reducers change it in place."""
 
-    __slots__ = ("memory", "tree")
+    __slots__ = ("memory", "tree", "undated")
 
     def __init__(self, tree: AccountTree) -> None:
         self.tree = tree
         self.memory = Memory(tree.setdefault("memory", {}))
+        self.undated = Memory(tree.get("undated", {}))
 
     @property
     def is_sound(self) -> bool:
@@ -109,20 +112,25 @@ def position(message: Message) -> Position:
 
 def charge_of(message: Message) -> list[Any] | None:
     """Return the charge that counts: the earliest in the reservation's currency."""
-    charges = message.get("settle", {})
-    currency = message["reserve"][3] if "reserve" in message else ""
-    return min((charges[name] for name in {currency, ""} if name in charges), default=None)
+    charges = message.get("settle")
+    if charges is None:
+        return None
+    charge = charges.get(message["reserve"][3]) if "reserve" in message else None
+    unnamed = charges.get("")
+    if charge is None or unnamed is None:
+        return unnamed if charge is None else charge
+    return min(charge, unnamed, key=_age)
 
 
 def oddities(message: Message) -> set[str]:
     """Return what is out of the ordinary about a message; its account counts them.
 
     ``unreserved``: reported without a reservation. ``contradicted``: failed, yet billed or bounced. ``repeated``: more
-    than one report of a kind. ``foreign_currency``: charged in a currency that was not reserved. ``stale``: open and
-    reported as such.
+    than one report of a kind. ``foreign_currency``: charged in a currency that was not reserved. ``stale``: open for
+    long and reported as such.
     """
     found = set()
-    reports = sum(kind in message for kind in ("reserve", "settle", "release", "keep"))
+    reports = ("reserve" in message) + ("settle" in message) + ("release" in message) + ("keep" in message)
     if "reserve" not in message:
         if reports:
             found.add("unreserved")
@@ -132,28 +140,54 @@ def oddities(message: Message) -> set[str]:
         found.add("contradicted")
     if len(message.get("seen", "")) > _MARK * reports:
         found.add("repeated")
-    if "stale" in message and position(message).reserved:
+    if "stale" in message:
         found.add("stale")
     return found
 
 
-def note_report(message: Message, event_id: str, at: int) -> bool:
-    """Remember a report of a message; False: it was known, or there are too many to tell."""
-    seen = message.get("seen", "")
-    marks = [seen[place : place + _MARK] for place in range(0, len(seen), _MARK)]
+def knows_report(message: Message, event_id: str) -> bool:
+    """Tell whether a message's row remembers a report."""
+    return "seen" in message and fingerprint(event_id) in _marks(message)
+
+
+def note_report(message: Message, event_id: str) -> bool:
+    """Remember a report of a message; False: it was known, or is beyond those that are remembered."""
+    known = _marks(message)
     mark = fingerprint(event_id)
-    if mark in marks or len(marks) >= _MOST_REPORTS:
+    kept = sorted({*known, mark})[:_MOST_REPORTS]
+    message["seen"] = "".join(kept)
+    return mark in kept and mark not in known
+
+
+def note_receipt(row: Message | AccountTree, received_at: int) -> bool:
+    """Keep the newest receipt in a row; False: there was a newer one."""
+    if received_at <= row.get("newest", received_at - 1):
         return False
-    message["seen"] = "".join(sorted([*marks, mark]))
-    message["newest"] = max(message.get("newest", at), at)
+    row["newest"] = received_at
     return True
 
 
 def note_charge(message: Message, currency: str, charge: list[Any]) -> None:
-    """Keep the earliest charge of each currency."""
-    charges = message.setdefault("settle", {})
+    """Keep the earliest charge of each currency; what is in a fifth currency is not kept."""
+    charges = message.get("settle", {})
     if currency in charges or len(charges) < _MOST_CURRENCIES:
-        charges[currency] = min(charge, charges.get(currency, charge))
+        message["settle"] = {**charges, currency: min(charge, charges.get(currency, charge), key=_age)}
+
+
+def note_reservation(message: Message, reservation: list[Any]) -> None:
+    """Keep the earliest reservation."""
+    message["reserve"] = min(reservation, message.get("reserve", reservation))
+
+
+def _age(charge: list[Any]) -> tuple[int, str, int]:
+    # the whole reservation (null) before any amount
+    at, event_id, amount = charge
+    return at, event_id, -1 if amount is None else amount
+
+
+def _marks(message: Message) -> list[str]:
+    seen = message.get("seen", "")
+    return [seen[place : place + _MARK] for place in range(0, len(seen), _MARK)]
 
 
 def decode_account(value: bytes | None, tenant: str) -> Account:
@@ -165,7 +199,8 @@ def decode_account(value: bytes | None, tenant: str) -> Account:
 
 def encode_account(account: Account) -> bytes:
     """Return an account's bytes; equal accounts have equal bytes."""
-    return orjson.dumps(account.tree, option=orjson.OPT_SORT_KEYS)
+    tree = {**account.tree, "undated": account.undated.days} if account.undated.days else account.tree
+    return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
 
 
 def decode_message(value: bytes | None) -> Message:

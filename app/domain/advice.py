@@ -52,6 +52,14 @@ FAULTS = {
 }
 """Faults on our side that a person can repair, told at their first report."""
 
+UNLISTED_CODE = Advice(
+    "{provider} fails {channel} messages with the code {code}, which no table lists: it is judged as {reason}.",
+    "Find out what it means and add a line to the overlay file: `{line}`. Try it with `{command}`.",
+)
+UNLISTED_TEXT = Advice(
+    "{provider} fails {channel} messages without a code and in words that no table knows: they are judged as {reason}.",
+    "Find out what they mean and add a line to the overlay file: `{line}`. Try it with `{command}`.",
+)
 FAILURE_RATE = Advice(
     "{provider} fails {failures} of {total} {channel} messages for reasons that are not the recipients'.",
     "Look at the status page of {provider} and send {channel} messages another way until it recovers; no recipient is "

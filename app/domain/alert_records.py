@@ -31,12 +31,15 @@ class Alert(NamedTuple):
     code: str = ""
     observed: float = 0.0
     threshold: float = 0.0
+    samples: tuple[str, ...] = ()
+    about: str = ""
+    """Tells the alerts of one kind and subject apart."""
 
 
 def alert_output(alert: Alert, subject: Subject, advice: Advice, **words: str) -> Output:
     """Return an alert's record; ``words`` fill its sentences beside the subject's own."""
-    about = subject.account or f"{subject.tenant}/{subject.provider}/{subject.channel}"
-    key = f"{alert.kind}/{about}/{alert.reason}".rstrip("/")
+    of = subject.account or f"{subject.tenant}/{subject.provider}/{subject.channel}"
+    key = f"{alert.kind}/{of}/{alert.about}" if alert.about else f"{alert.kind}/{of}"
     words |= subject._asdict()
     record: DeliveryAlert = {
         "event_id": event_id(Topic.DELIVERY_ALERT, key, alert.state, str(alert.at), str(alert.number)),
@@ -53,6 +56,7 @@ def alert_output(alert: Alert, subject: Subject, advice: Advice, **words: str) -
         "sample_code": alert.code,
         "observed": alert.observed,
         "threshold": alert.threshold,
+        "samples": list(alert.samples),
         "occurred_at": alert.at,
     }
     return Output(Topic.DELIVERY_ALERT, key, record)

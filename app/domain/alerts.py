@@ -1,164 +1,110 @@
-"""Watches a provider on a channel: its rate of failures, and faults on our side.
+"""Watches a provider on a channel: its rate of failures, faults on our side, and codes that no table lists.
 
-A row holds counts by minute of event time over a sliding window that ends with the newest minute, so that a replay of
-old records sees what was to be seen then. It stays below 15 kB: at most 180 minutes of seven counts, and a line for
-each fault. A sender's fault is timed by when it was heard of: it is news however late its webhook comes.
+An alert about the rate and the outage in ``provider.health`` are decided together, at the newest minute of the reports.
+What was announced of a time stays as it is: a replay of old reports finds it decided already and tells nothing.
 """
 
-from typing import NotRequired, TypedDict
-
-import orjson
-
-from app.domain.advice import FAILURE_RATE, FAULTS
+from app.domain.advice import FAILURE_RATE
 from app.domain.alert_records import Alert, Subject, alert_output
 from app.domain.clock import MINUTE
+from app.domain.first_reports import clear_quiet, quiet_due, report
+from app.domain.outages import Outages, takes_effect
 from app.domain.policy import Policy
 from app.domain.policy_document import AlertLimits
-from app.events import DeliveryStats
+from app.domain.rates import Rates, Share, count, keep_outages, outages_of, share
+from app.events import DeliveryStats, ProviderHealth
 from app.outputs import Output
 from app.topics import Topic
-from app.vocabulary import AlertKind, AlertState, Attribution, Confirmation, Outcome, Reason
+from app.vocabulary import AlertKind, AlertState
 
-_PROVIDERS_SIDE = (Attribution.CARRIER, Attribution.PROVIDER, Attribution.UNKNOWN)
-
-
-class Fault(TypedDict):
-    """A fault on our side whose alert is raised."""
-
-    seen: int
-    """When it was last heard of, by our clock."""
-    code: str
+_SILENCE = Share(0, 0)
 
 
-class Rates(TypedDict):
-    """The row of a provider on a channel; the reducers change it in place."""
-
-    minutes: dict[str, dict[str, int]]
-    """Failures by attribution, and deliveries, by minute since 1970."""
-    newest: int
-    """Newest minute, since 1970."""
-    degraded_since: NotRequired[int]
-    """Present while the rate is out of the ordinary."""
-    faults: dict[str, Fault]
-    """By reason."""
-    told: int
-    """Alerts raised and cleared so far."""
-
-
-def decode_rates(value: bytes | None) -> Rates:
-    """Return the row of these bytes; None is a provider nobody has heard from."""
-    rates: Rates = orjson.loads(value) if value else {"minutes": {}, "newest": 0, "faults": {}, "told": 0}
-    return rates
-
-
-def encode_rates(rates: Rates) -> bytes:
-    """Return a row's bytes; equal rows have equal bytes."""
-    return orjson.dumps(rates, option=orjson.OPT_SORT_KEYS)
+def adopt(rates: Rates, known: Outages, now: int) -> None:
+    """Go on from a history that reaches further than the row's: another version of the application has written it."""
+    if known.decided_until > outages_of(rates).decided_until:
+        keep_outages(rates, known)
+        _note_heard(rates, now)
 
 
 def apply_stats(rates: Rates, stats: DeliveryStats, policy: Policy, now: int) -> list[Output]:
     """Add an increment; return what it raises or clears."""
     place = Subject(stats["tenant"], stats["provider"], stats["channel"])
-    limits = policy.alerts
     outputs = []
-    if _add(rates, stats, limits.window_minutes):
-        outputs += _judge_rate(rates, place, limits, rates["newest"] * MINUTE)
-    if stats["reason"] in FAULTS and stats["attribution"] != Attribution.RECIPIENT:
-        reason = Reason(stats["reason"])
-        if reason.value not in rates["faults"]:
-            rates["faults"][reason.value] = {"seen": now, "code": stats["sample_code"]}
-            outputs.append(_fault_alert(rates, place, reason, AlertState.RAISED, stats["minute"]))
-        rates["faults"][reason]["seen"] = max(now, rates["faults"][reason]["seen"])
-    return outputs
+    if count(rates, stats, policy.alerts.window_minutes):
+        outputs += _judge_rate(rates, place, policy.alerts, share(rates), rates["newest"] * MINUTE)
+        _note_heard(rates, now)
+    return outputs + report(rates, stats, place, now)
 
 
 def tick(rates: Rates, key: str, policy: Policy, now: int) -> list[Output]:
     """Clear what has been quiet for long enough; ``key`` is the row's key."""
     place = Subject(*key.split("/"))
-    outputs = []
-    for reason in sorted(rates["faults"]):
-        if rates["faults"][reason]["seen"] + policy.alerts.quiet_minutes * MINUTE <= now:
-            outputs.append(_fault_alert(rates, place, Reason(reason), AlertState.CLEARED, now))
-            del rates["faults"][reason]
-    if "degraded_since" in rates and _quiet_at(rates, policy.alerts) <= now:
-        rates["minutes"].clear()
-        outputs += _judge_rate(rates, place, policy.alerts, now)
+    outputs = clear_quiet(rates, place, policy.alerts.quiet_minutes * MINUTE, now)
+    if "heard" in rates and _silent_at(rates["heard"], policy.alerts) <= now:
+        at = max(now, outages_of(rates).decided_until)
+        outputs += _judge_rate(rates, place, policy.alerts, _SILENCE, at)
+        _note_heard(rates, now)
     return outputs
 
 
 def next_due(rates: Rates, policy: Policy) -> int | None:
     """Return when `tick` may have something to do, or None."""
-    quiet = policy.alerts.quiet_minutes * MINUTE
-    due = [fault["seen"] + quiet for fault in rates["faults"].values()]
-    if "degraded_since" in rates:
-        due.append(_quiet_at(rates, policy.alerts))
+    due = [*quiet_due(rates, policy.alerts.quiet_minutes * MINUTE)]
+    if "heard" in rates:
+        due.append(_silent_at(rates["heard"], policy.alerts))
     return min(due, default=None)
 
 
-def _quiet_at(rates: Rates, limits: AlertLimits) -> int:
-    return (rates["newest"] + limits.window_minutes) * MINUTE
+def _silent_at(heard: int, limits: AlertLimits) -> int:
+    return heard + limits.window_minutes * MINUTE
 
 
-def _add(rates: Rates, stats: DeliveryStats, window: int) -> bool:
-    """Count an increment in its minute; False: it has no part in the rate."""
-    if stats["outcome"] == Outcome.FAILED:
-        what = stats["attribution"]
-    elif stats["outcome"] == Confirmation.DELIVERED:
-        what = Confirmation.DELIVERED.value
+def _note_heard(rates: Rates, now: int) -> None:
+    if outages_of(rates).lasts:
+        rates["heard"] = max(now, rates.get("heard", 0))
     else:
-        return False
-    minute = stats["minute"] // MINUTE
-    if minute > rates["newest"]:
-        rates["newest"] = minute
-        rates["minutes"] = {name: each for name, each in rates["minutes"].items() if int(name) > minute - window}
-    if minute <= rates["newest"] - window:
-        return False
-    counts = rates["minutes"].setdefault(str(minute), {})
-    counts[what] = counts.get(what, 0) + stats["count"]
-    return True
+        rates.pop("heard", None)
 
 
-def _judge_rate(rates: Rates, place: Subject, limits: AlertLimits, at: int) -> list[Output]:
+def _judge_rate(rates: Rates, place: Subject, limits: AlertLimits, found: Share, at: int) -> list[Output]:
     """Raise or clear the alert about the rate, and tell the provider's health with it."""
-    total = sum(sum(each.values()) for each in rates["minutes"].values())
-    failures = sum(each.get(side, 0) for each in rates["minutes"].values() for side in _PROVIDERS_SIDE)
-    if "degraded_since" in rates:
-        if total and failures * 100 >= limits.clear_percent * total:
+    outages, moment = outages_of(rates), takes_effect(at)
+    if moment <= outages.decided_until:
+        return []
+    if outages.lasts:
+        if found.total and found.reaches(limits.clear_percent):
             return []
-        del rates["degraded_since"]
+        outages = outages.ended(moment)
         state, threshold = AlertState.CLEARED, limits.clear_percent
     else:
-        if total < limits.least_reports or failures * 100 < limits.failure_percent * total:
+        if found.total < limits.least_reports or not found.reaches(limits.failure_percent):
             return []
-        rates["degraded_since"] = at
+        outages = outages.begun(moment)
         state, threshold = AlertState.RAISED, limits.failure_percent
-    observed = 100 * failures / total if total else 0.0
+    keep_outages(rates, outages)
     rates["told"] += 1
-    alert = Alert(AlertKind.PROVIDER_FAILURE_RATE, state, at, rates["told"], "", "", observed, float(threshold))
-    counts = {"failures": failures, "total": total, "window_minutes": limits.window_minutes}
+    observed = 100 * found.failures / found.total if found.total else 0.0
+    alert = Alert(
+        AlertKind.PROVIDER_FAILURE_RATE, state, at, rates["told"], observed=observed, threshold=float(threshold)
+    )
     return [
-        _health(place, counts, at, degraded="degraded_since" in rates),
-        alert_output(alert, place, FAILURE_RATE, failures=str(failures), total=str(total)),
+        _health(place, outages, found, limits.window_minutes, at),
+        alert_output(alert, place, FAILURE_RATE, failures=str(found.failures), total=str(found.total)),
     ]
 
 
-def _health(place: Subject, counts: dict[str, int], at: int, *, degraded: bool) -> Output:
-    record = {
+def _health(place: Subject, outages: Outages, found: Share, window_minutes: int, at: int) -> Output:
+    record: ProviderHealth = {
         "tenant": place.tenant,
         "provider": place.provider,
         "channel": place.channel,
-        "degraded": degraded,
-        **counts,
-        "since": at,
+        "degraded": outages.lasts,
+        "failures": found.failures,
+        "total": found.total,
+        "window_minutes": window_minutes,
+        "since": outages.decided_until,
         "changed_at": at,
+        "periods": [{"since": each.since, "until": each.until} for each in outages.periods],
     }
     return Output(Topic.PROVIDER_HEALTH, f"{place.tenant}/{place.provider}/{place.channel}", record)
-
-
-def _fault_alert(rates: Rates, place: Subject, reason: Reason, state: AlertState, at: int) -> Output:
-    rates["told"] += 1
-    code = rates["faults"][reason]["code"]
-    alert = Alert(
-        AlertKind.SENDER_FAULT, state, at, rates["told"], reason, code, float(state is AlertState.RAISED), 1.0
-    )
-    return alert_output(alert, place, FAULTS[reason])

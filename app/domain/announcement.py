@@ -1,16 +1,30 @@
-"""Tells the world when a recipient's suppression has changed, and only then."""
+"""Tells the world when a recipient's suppression has changed, and only then.
+
+A channel of a tenant in dry run has two judgements: what opt-outs and requests say is announced on
+``suppression.changed``, what failures would have done on ``suppression.trial``. Each follows from the facts, so that
+neither depends on what came first.
+
+Whoever was told of a suppression is told of its end, also when the tenant has gone into dry run or out of it: at the
+next event that is judged, or when the suppression is over.
+"""
 
 from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from app.domain.policy import Policy
 from app.domain.rows import Row, Suppression
-from app.domain.standing import Standing, judge
+from app.domain.standing import Standing, judge, judge_failures, judge_wishes
 from app.events import SuppressionChanged
 from app.identity import event_id, recipient_key
 from app.outputs import Output
 from app.topics import Topic
 from app.vocabulary import SuppressionState
+
+Place = Literal["suppression", "trial"]
+"""Where a judgement stands in a channel's row."""
+
+TOPICS: dict[Place, Topic] = {"suppression": Topic.SUPPRESSION_CHANGED, "trial": Topic.SUPPRESSION_TRIAL}
+"""Where its changes are told."""
 
 
 class Trigger(NamedTuple):
@@ -24,42 +38,48 @@ class Trigger(NamedTuple):
     by: str = ""
 
 
-class Announcement(NamedTuple):
-    """A change of suppression."""
+def settle(row: Row, channel_name: str, trigger: Trigger, policy: Policy, now: int) -> list[Output]:
+    """Judge a channel by its facts, store the result in the row, and return what there is to tell.
 
-    output: Output
-    trial: bool
-    """The tenant is in dry run: it is told apart and changes nothing."""
-
-
-def settle(row: Row, channel_name: str, trigger: Trigger, policy: Policy, now: int) -> Announcement | None:
-    """Judge a channel by its facts, store the result in the row, and return what there is to tell."""
+    When the cause is ``expiry`` only what is over is judged: between two events nothing else changes.
+    """
     channel = row.channel(channel_name)
-    told = channel.get("suppression")
-    standing = judge(channel, partial(policy.for_, trigger.tenant, channel_name), now)
-    if standing is None:
-        if told is None:
-            return None
-        del channel["suppression"]
-        ended = told["until"]
-        if ended is not None and ended <= now:
-            trigger = trigger._replace(cause="expiry", at=ended, by="")
-        return _announcement(row, channel_name, trigger, policy, _allowed(trigger), trial=told["dry"])
-    # whoever was told of a suppression is told of its changes and its end, dry run or not
-    in_force = told is not None and not told["dry"]
-    trial = policy.is_dry_run(trigger.tenant) and standing.cause == "failure" and not in_force
-    new = _stored(standing, dry=trial)
-    if new == told:
-        return None
-    channel["suppression"] = new
-    return _announcement(row, channel_name, trigger, policy, standing, trial=trial)
+    outputs = []
+    for place, standing in _judged(row, channel_name, trigger.tenant, policy, now).items():
+        told = channel.get(place)
+        end = _passed_end(told, now)
+        if trigger.cause == "expiry" and end is None:
+            continue
+        if standing is not None:
+            new = _stored(standing)
+            if new != told:
+                channel[place] = new
+                outputs.append(_announcement(row, channel_name, place, trigger, policy, standing))
+        elif told is not None:
+            del channel[place]
+            ending = trigger if end is None else trigger._replace(cause="expiry", at=end, by="")
+            outputs.append(_announcement(row, channel_name, place, ending, policy, _allowed(ending)))
+    return outputs
+
+
+def _passed_end(told: Suppression | None, now: int) -> int | None:
+    return told["until"] if told and told["until"] is not None and told["until"] <= now else None
+
+
+def _judged(row: Row, channel_name: str, tenant: str, policy: Policy, now: int) -> dict[Place, Standing | None]:
+    channel = row.channel(channel_name)
+    rule_of = partial(policy.for_, tenant, channel_name)
+    if policy.is_dry_run(tenant):
+        return {"suppression": judge_wishes(channel, rule_of, now), "trial": judge_failures(channel, rule_of, now)}
+    # what is left of a trial ends
+    return {"suppression": judge(channel, rule_of, now), "trial": None}
 
 
 def _allowed(trigger: Trigger) -> Standing:
     return Standing("", trigger.at, None, 0, trigger.cause, [], trigger.by)
 
 
-def _stored(standing: Standing, *, dry: bool) -> Suppression:
+def _stored(standing: Standing) -> Suppression:
     return {
         "reason": standing.reason,
         "since": standing.since,
@@ -68,19 +88,17 @@ def _stored(standing: Standing, *, dry: bool) -> Suppression:
         "cause": standing.cause,
         "evidence": standing.evidence,
         "by": standing.by,
-        "dry": dry,
     }
 
 
-def _announcement(
-    row: Row, channel: str, trigger: Trigger, policy: Policy, standing: Standing, *, trial: bool
-) -> Announcement:
+def _announcement(row: Row, channel: str, place: Place, trigger: Trigger, policy: Policy, standing: Standing) -> Output:
+    topic = TOPICS[place]
     key = f"{recipient_key(trigger.tenant, trigger.recipient)}/{channel}"
     # Grows with every change although the row stores no count of changes, which would depend on the order of events:
-    # each event is a step of 2, and between two events a channel changes once at most, by the end of its suppression.
+    # each event is a step of 2, and between two events a judgement changes once at most, by the end of its suppression.
     sequence = 2 * row.tree["events"] + (trigger.cause == "expiry")
     record: SuppressionChanged = {
-        "event_id": event_id(Topic.SUPPRESSION_CHANGED, key, str(sequence)),
+        "event_id": event_id(topic, key, str(sequence)),
         "tenant": trigger.tenant,
         "channel": channel,
         "recipient": trigger.recipient,
@@ -96,4 +114,4 @@ def _announcement(
         "changed_at": trigger.at,
         "policy_version": policy.version,
     }
-    return Announcement(Output(Topic.SUPPRESSION_CHANGED, key, record), trial)
+    return Output(topic, key, record)

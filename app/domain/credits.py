@@ -1,16 +1,39 @@
 """What commands of billing and reports of providers do to credit, and what is told of it on ``credit.changed``.
 
-The same commands and reports of a message in any order end with the same money, and in the same rows. The ``cause`` of
-a change says what happened in the order in which it was heard of.
+The money is a function of the set of commands and reports, each with its receipt, as long as what concerns one message
+is received within ``forget_days``: any order ends with the same, wherever in it messages were forgotten. So are the
+rows, if the copies of a record keep the order of their receipts, as they do under one Kafka key. Two exceptions: tenant
+and currency of an account are those of its first record, and its sequence also counts a copy that moves money because
+it says something else than what it is a copy of. The ``cause`` of a change says what happened as it was heard of.
 
-After a message's row was dropped, repeats of its reports make a row without a reservation, which moves no money, and a
-repeat of its reservation is refused: it is older than what the account has forgotten.
+How a re-send is not applied twice:
+
+- A message's row knows the ids of its reports (32 of them; a report beyond that counts as new if it moves money).
+- After the row was dropped (see :mod:`app.domain.reservations`) a report makes a row without a reservation, which moves
+  no money. A reservation is refused when it is received ``forget_days`` or more after its own date, and by then that is
+  true of each that was in the row. A re-send with an old receipt, such as a record copied from another cluster, is
+  refused since it is no newer than what the account has forgotten.
+- A reservation whose clock is not believed is dated by its receipt, each copy anew: the account remembers its id.
+- The account also remembers the ids of grants, adjustments and refused records. What it remembers it remembers for
+  ``days_at_least`` (90) after the receipt, ``ids_at_most`` (8,192) of each of the two sorts.
+
+What remains: a grant, an adjustment, or a reservation whose clock is not believed, sent again after more than that; and
+any reservation sent again more than ``broken_days`` (365) after its date, which looks like a broken clock then.
 """
 
 from typing import NamedTuple
 
-from app.domain.accounts import Account, Message, charge_of, note_charge, note_report
-from app.domain.clock import judge_time
+from app.domain import causes
+from app.domain.accounts import (
+    Account,
+    Message,
+    knows_report,
+    note_charge,
+    note_receipt,
+    note_report,
+    note_reservation,
+)
+from app.domain.clock import Moment, judge_time
 from app.domain.ledger import Change, announce, book_message, count, standpoint, take_in
 from app.domain.policy import Policy
 from app.events import CreditEntry, CreditRequested
@@ -31,7 +54,14 @@ class Booked(NamedTuple):
     """The account's invariant is broken, so it was not applied: keep the record for later."""
 
 
-_KNOWN = Booked(changed=False, duplicate=True)
+class _Arrival(NamedTuple):
+    """A command or report as it came in."""
+
+    account: str
+    event_id: str
+    message_id: str
+    moment: Moment
+    received_at: int
 
 
 def apply_command(
@@ -43,66 +73,94 @@ def apply_command(
     """
     if not _is_open(account):
         return _frozen(account, command["account"], received_at)
-    at = judge_time(command["occurred_at"], received_at, policy.clock).at
-    before = standpoint(message)
-    reserves = command["kind"] == CreditCommand.RESERVE
-    cause = _refusal_of_command(account, message, command, at)
-    if not _note(account, message if reserves and not cause else None, command["event_id"], at, policy):
-        return _KNOWN
-    amount = 0
-    if cause:
-        count(account, "refused", 1)
-    elif reserves:
-        cause = _reservation_cause(message)
-        reservation = [at, command["event_id"], command["amount_micros"], command["currency"]]
-        message["reserve"] = min(reservation, message.get("reserve", reservation))
-        amount = book_message(account, message, before)
-    else:
-        cause, amount = _grant(account, command)
-    if not cause.startswith("refused"):
-        account.tree["currency"] = command["currency"]
-    change = Change(command["account"], cause, command["event_id"], at, command["message_id"], amount)
-    return Booked((announce(account, change),))
+    moment = judge_time(command["occurred_at"], received_at, policy.clock)
+    arrival = _Arrival(command["account"], command["event_id"], command["message_id"], moment, received_at)
+    refusal = causes.refusal_of_command(account, command, policy, moment.at, received_at)
+    if command["kind"] == CreditCommand.RESERVE:
+        return _reserve(account, message, command, arrival, refusal, policy)
+    if refusal:
+        return _refuse(account, arrival, refusal, policy)
+    if not account.memory.add(arrival.event_id, received_at, policy.credit):
+        return _known(account, {}, arrival)
+    amount = command["amount_micros"]
+    account.tree["granted"] += amount
+    account.tree["available"] += amount
+    account.tree["currency"] = command["currency"]
+    return _tell(account, arrival, "granted" if command["kind"] == CreditCommand.GRANT else "adjusted", amount)
 
 
 def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: Policy) -> Booked:
     """Apply what a webhook means for the credit of its message."""
     if not _is_open(account):
         return _frozen(account, entry["account"], entry["received_at"])
-    at = judge_time(entry["occurred_at"], entry["received_at"], policy.clock).at
-    before = standpoint(message)
-    cause = _refusal_of_entry(account, entry)
-    if not _note(account, None if cause else message, entry["event_id"], at, policy):
-        return _KNOWN
-    if cause:
-        count(account, "refused", 1)
-    elif entry["kind"] == CreditEntryKind.SETTLE:
-        cause = _settlement_cause(message, entry["currency"])
-        note_charge(message, entry["currency"], [at, entry["event_id"], entry["amount_micros"]])
+    moment = judge_time(entry["occurred_at"], entry["received_at"], policy.clock)
+    arrival = _Arrival(entry["account"], entry["event_id"], entry["message_id"], moment, entry["received_at"])
+    refusal = causes.refusal_of_entry(account, entry)
+    if refusal:
+        return _refuse(account, arrival, refusal, policy)
+    before = message.copy()
+    if entry["kind"] == CreditEntryKind.SETTLE:
+        cause = causes.cause_of_charge(message, entry["currency"])
+        note_charge(message, entry["currency"], [moment.at, entry["event_id"], entry["amount_micros"]])
     elif entry["kind"] == CreditEntryKind.RELEASE:
-        cause = _release_cause(message)
-        message["release"] = min(message.get("release", at), at)
+        cause = causes.cause_of_release(message)
+        message["release"] = min(message.get("release", moment.at), moment.at)
     else:
-        cause = _keeping_cause(message)
-        message["keep"] = min(message.get("keep", at), at)
-    amount = book_message(account, message, before)
-    change = Change(entry["account"], cause, entry["event_id"], at, entry["message_id"], amount)
+        cause = causes.cause_of_keeping(message)
+        message["keep"] = min(message.get("keep", moment.at), moment.at)
+    return _book(account, message, before, arrival, cause)
+
+
+def _reserve(
+    account: Account, message: Message, command: CreditRequested, arrival: _Arrival, refusal: str, policy: Policy
+) -> Booked:
+    # known comes before refused: a re-send may be too old by now
+    if not knows_report(message, arrival.event_id):
+        if refusal:
+            return _refuse(account, arrival, refusal, policy)
+        if account.undated.holds(arrival.event_id):
+            return _known(account, {}, arrival)
+    elif refusal:
+        return _known(account, message, arrival)
+    if arrival.moment.note == "skewed":
+        account.undated.add(arrival.event_id, arrival.received_at, policy.credit)
+    before = message.copy()
+    cause = causes.cause_of_reservation(message)
+    note_reservation(message, [arrival.moment.at, arrival.event_id, command["amount_micros"], command["currency"]])
+    account.tree["currency"] = command["currency"]
+    return _book(account, message, before, arrival, cause)
+
+
+def _book(account: Account, message: Message, before: Message, arrival: _Arrival, cause: str) -> Booked:
+    """Book what a report has made of its message; a copy that moves no money is not told."""
+    is_new = note_report(message, arrival.event_id)
+    amount = book_message(account, message, standpoint(before))
+    if not is_new and not amount:
+        known = _known(account, message, arrival)
+        return known._replace(changed=known.changed or message != before)
+    note_receipt(message, arrival.received_at)
+    return _tell(account, arrival, cause, amount)
+
+
+def _refuse(account: Account, arrival: _Arrival, cause: str, policy: Policy) -> Booked:
+    if not account.memory.add(arrival.event_id, arrival.received_at, policy.credit):
+        return _known(account, {}, arrival)
+    count(account, "refused", 1)
+    return _tell(account, arrival, cause, 0)
+
+
+def _known(account: Account, message: Message, arrival: _Arrival) -> Booked:
+    heard = note_receipt(account.tree, arrival.received_at)
+    if message:
+        heard |= note_receipt(message, arrival.received_at)
+    return Booked(changed=heard, duplicate=True)
+
+
+def _tell(account: Account, arrival: _Arrival, cause: str, amount: int) -> Booked:
+    take_in(account)
+    note_receipt(account.tree, arrival.received_at)
+    change = Change(arrival.account, cause, arrival.event_id, arrival.moment.at, arrival.message_id, amount)
     return Booked((announce(account, change),))
-
-
-def _grant(account: Account, command: CreditRequested) -> tuple[str, int]:
-    amount = command["amount_micros"]
-    account.tree["granted"] += amount
-    account.tree["available"] += amount
-    return "granted" if command["kind"] == CreditCommand.GRANT else "adjusted", amount
-
-
-def _note(account: Account, message: Message | None, event: str, at: int, policy: Policy) -> bool:
-    """Remember a command or report, with its message or, if it is about none or refused, with the account."""
-    is_new = account.memory.add(event, at, policy.credit) if message is None else note_report(message, event, at)
-    if is_new:
-        take_in(account, at)
-    return is_new
 
 
 def _is_open(account: Account) -> bool:
@@ -118,71 +176,3 @@ def _frozen(account: Account, name: str, at: int) -> Booked:
         return Booked(changed=False, frozen=True)
     account.tree["frozen"] = True
     return Booked((announce(account, Change(name, "invariant_broken", "", at)),), frozen=True)
-
-
-def _refusal_of_command(account: Account, message: Message, command: CreditRequested, at: int) -> str:
-    kind, amount = command["kind"], command["amount_micros"]
-    if command["tenant"] != account.tree["tenant"]:
-        return "refused_tenant"
-    if not command["currency"] or command["currency"] != (account.tree["currency"] or command["currency"]):
-        return "refused_currency"
-    if amount < 0 and kind != CreditCommand.ADJUST:
-        return "refused_amount"
-    if kind == CreditCommand.RESERVE:
-        if not command["message_id"]:
-            return "refused_message"
-        if "reserve" not in message and at <= account.tree.get("forgotten", -1):
-            return "refused_too_old"
-    return ""
-
-
-def _refusal_of_entry(account: Account, entry: CreditEntry) -> str:
-    if entry["tenant"] != account.tree["tenant"]:
-        return "refused_tenant"
-    if not entry["message_id"]:
-        return "refused_message"
-    if (entry["amount_micros"] or 0) < 0:
-        return "refused_amount"
-    return ""
-
-
-def _reservation_cause(message: Message) -> str:
-    if "reserve" in message:
-        return "reserved_again"
-    if "settle" in message:
-        return "reserved_after_billed"
-    if "keep" in message:
-        return "reserved_after_bounced"
-    if "release" in message:
-        return "reserved_after_failed"
-    return "reserved"
-
-
-def _settlement_cause(message: Message, currency: str) -> str:
-    if "reserve" not in message:
-        return "billed_without_reservation"
-    if currency not in {"", message["reserve"][3]}:
-        return "refused_currency"
-    if charge_of(message) is not None:
-        return "billed_again"
-    return "billed_after_failed" if "release" in message else "settled"
-
-
-def _release_cause(message: Message) -> str:
-    if "reserve" not in message:
-        return "failed_without_reservation"
-    if charge_of(message) is not None:
-        return "failed_after_billed"
-    if "keep" in message:
-        return "failed_after_bounced"
-    return "failed_again" if "release" in message else "released"
-
-
-def _keeping_cause(message: Message) -> str:
-    if "reserve" not in message:
-        return "bounced_without_reservation"
-    if "keep" in message:
-        return "bounced_again"
-    if charge_of(message) is None and "release" in message:
-        return "bounced_after_failed"
-    return "kept"

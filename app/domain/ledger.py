@@ -37,6 +37,9 @@ def standpoint(message: Message) -> Standpoint:
 
 def book_message(account: Account, message: Message, before: Standpoint) -> int:
     """Book what has changed about a message since ``before``; return by how much."""
+    if "stale" in message and not position(message).reserved:
+        # that it was ever reported must not show, for a replay may read the settlement before it looks
+        del message["stale"]
     after = standpoint(message)
     held, spent = after.reserved - before.reserved, after.spent - before.spent
     tree = account.tree
@@ -58,11 +61,9 @@ def count(account: Account, name: str, by: int) -> None:
         del account.tree["counts"]
 
 
-def take_in(account: Account, at: int) -> None:
+def take_in(account: Account) -> None:
     """Count one more command or report."""
-    tree = account.tree
-    tree["events"] = tree.get("events", 0) + 1
-    tree["newest"] = max(tree.get("newest", at), at)
+    account.tree["events"] = account.tree.get("events", 0) + 1
 
 
 def announce(account: Account, change: Change) -> Output:

@@ -47,6 +47,11 @@ class Memory:
             self._forget(limits, total // _WIDTH + 1)
         return True
 
+    def holds(self, event_id: str) -> bool:
+        """Tell whether an event is remembered."""
+        mark = fingerprint(event_id)
+        return any(_holds(words, mark) for words in self.days.values())
+
     def _forget(self, limits: MemoryLimits, total: int) -> None:
         days = sorted(map(int, self.days))
         oldest_needed = days[-1] - limits.days_at_least

@@ -1,4 +1,4 @@
-"""What an event does to a recipient's row, and what is told of it on ``suppression.changed``.
+"""What an event does to a recipient's row, and what is told of it on ``suppression.changed`` and ``suppression.trial``.
 
 The same events in any order end in the same row: the row keeps a set of facts (:mod:`app.domain.rows`) and the
 suppression follows from them (:mod:`app.domain.standing`). What was announced on the way depends on the order: a
@@ -9,8 +9,9 @@ Of copies of one event the first to be applied counts; all copies lie in one par
 
 from typing import Literal, NamedTuple
 
-from app.domain.announcement import Announcement, Trigger, settle
+from app.domain.announcement import TOPICS, Trigger, settle
 from app.domain.clock import DAY, judge_time
+from app.domain.outages import Outages
 from app.domain.policy import Policy
 from app.domain.rows import Channel, Row, add_one, drop_days_before, keep_fact
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
@@ -32,9 +33,7 @@ class Applied(NamedTuple):
     """What an event did."""
 
     outputs: tuple[Output, ...] = ()
-    """Records of ``suppression.changed``."""
-    trial: tuple[Output, ...] = ()
-    """The same for a tenant in dry run: what would have been announced."""
+    """Records of ``suppression.changed``, and for a tenant in dry run of ``suppression.trial``."""
     changed: bool = True
     """Whether the row must be stored."""
     duplicate: bool = False
@@ -47,8 +46,8 @@ _LISTS: dict[str, FailureFacts] = {Permanence.PERMANENT: "permanent", Permanence
 _KNOWN = Applied(changed=False, duplicate=True)
 
 
-def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, degraded: bool) -> Applied:
-    """Apply a failure of a recipient that the provider named; ``degraded`` tells the provider's health at this time.
+def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, outages: Outages) -> Applied:
+    """Apply a failure of a recipient that the provider named; ``outages`` are those of the provider on the channel.
 
     One failure may be reported twice with one id, as failed and as bounced: it counts once, by the first report, and
     both are evidence.
@@ -67,14 +66,13 @@ def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, d
     if is_new:
         add_one(channel.setdefault("failed", {}).setdefault(event["attribution"], {}), reason)
     channel["last_failure"] = max(channel.get("last_failure", []), [at, reason])
-    facts = _facts_of(event, channel, policy, degraded=degraded)
+    facts = _facts_of(event, channel, policy, degraded=outages.covers(at))
     if facts is None or (facts == "transient" and at // DAY < channel.get("last_success", 0) // DAY):
         return Applied(duplicate=not is_new, note=note)
     fact = [at, name[:_LONGEST_ID], reason]
     keep_fact(channel.setdefault(facts, []), [*fact, ""] if facts == "opt_outs" else fact)
     trigger = Trigger(event["tenant"], event["recipient"], "opt_out" if facts == "opt_outs" else "failure", at)
-    announcement = settle(row, event["channel"], trigger, policy, now)
-    return _applied(announcement, note=note)._replace(duplicate=not is_new)
+    return Applied(tuple(settle(row, event["channel"], trigger, policy, now)), duplicate=not is_new, note=note)
 
 
 def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int) -> Applied:
@@ -92,13 +90,14 @@ def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int
     if not concerned:
         return Applied(note=note)
     trigger = Trigger(event["tenant"], event["recipient"], "delivery" if success else "opt_in", at)
-    return _applied(settle(row, event["channel"], trigger, policy, now), note=note)
+    return Applied(tuple(settle(row, event["channel"], trigger, policy, now)), note=note)
 
 
 def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: int, *, received_at: int) -> Applied:
     """Apply a request; without a channel it is about every channel that the address can have.
 
-    ``received_at`` is the timestamp of its Kafka record, the same in a replay, since the request itself has none.
+    ``received_at`` is that of the webhook behind it, or the timestamp of its Kafka record where there is none: the same
+    in a replay either way.
     A lift must be answered for by a person or a system: one without a name, or by ``provider:…``, is counted and lifts
     nothing. Providers report consent as a confirmation.
     """
@@ -108,26 +107,26 @@ def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: in
     by = event["requested_by"][:_LONGEST_NAME]
     lifts = event["action"] == SuppressionAction.LIFT
     unaudited = lifts and (not by or by.startswith("provider:"))
-    announcements = []
+    outputs: list[Output] = []
     for name in _channels_of(event):
         channel = row.channel(name)
         add_one(channel.setdefault("requested", {}), event["action"])
         if not unaudited:
             cause = _note_request(channel, event, at, by)
             trigger = Trigger(event["tenant"], event["recipient"], cause, at, by)
-            announcements.append(settle(row, name, trigger, policy, now))
-    return _applied(*announcements, note="unaudited" if unaudited else note)
+            outputs += settle(row, name, trigger, policy, now)
+    return Applied(tuple(outputs), note="unaudited" if unaudited else note)
 
 
 def expire(row: Row, key: str, policy: Policy, now: int) -> Applied:
     """End the suppressions whose time is over; ``key`` is the row's key."""
     tenant, _, recipient = key.partition("/")
-    announcements = []
+    outputs: list[Output] = []
     for name in sorted(row.channels):
         until = _due(row.channels[name])
         if until is not None and until <= now:
-            announcements.append(settle(row, name, Trigger(tenant, recipient, "expiry", until), policy, now))
-    return _applied(*announcements, note="")._replace(changed=bool(announcements))
+            outputs += settle(row, name, Trigger(tenant, recipient, "expiry", until), policy, now)
+    return Applied(tuple(outputs), changed=bool(outputs))
 
 
 def next_due(row: Row) -> int | None:
@@ -135,16 +134,10 @@ def next_due(row: Row) -> int | None:
     return min((until for each in row.channels.values() if (until := _due(each)) is not None), default=None)
 
 
-def _applied(*announcements: Announcement | None, note: str) -> Applied:
-    made = [each for each in announcements if each is not None]
-    if not made:
-        return Applied(note=note)
-    outputs = tuple([each.output for each in made if not each.trial])
-    return Applied(outputs, tuple([each.output for each in made if each.trial]), note=note)
-
-
 def _due(channel: Channel) -> int | None:
-    return channel["suppression"]["until"] if "suppression" in channel else None
+    """Return the first end among what was announced, a trial's included."""
+    ends = [channel[place]["until"] for place in TOPICS if place in channel]
+    return min((end for end in ends if end is not None), default=None)
 
 
 def _remember(row: Row, event: str, at: int, note: str, policy: Policy) -> bool:
@@ -188,7 +181,7 @@ def _note_success(channel: Channel, at: int) -> bool:
     if not transient:
         del channel["transient"]
     # one that is newer than all failures begins no suppression, and without one there is nothing to lift
-    return counts_on or "suppression" in channel
+    return counts_on or "suppression" in channel or "trial" in channel
 
 
 def _note_consent(channel: Channel, at: int, event: str) -> bool:

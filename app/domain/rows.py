@@ -7,11 +7,13 @@ A row is JSON with sorted keys, so that equal rows are equal bytes; empty parts 
 - ``dates``: events with an unbelievable or old date, ``{"skewed": 2, "late": 1}``;
 - ``channels``: a :class:`Channel` for each that has seen an event.
 
-Everything but a channel's ``suppression`` is a function of the set of events alone: counts add up, the newest is a
-maximum, and `keep_fact` keeps the same facts whatever the order. ``suppression`` follows from the facts, the policy and
-the ends that have passed. A list of facts holds the 16 newest and the first of each of the 16 newest days that have
-one: at most 32. A channel stays below 20 kB, usually 0.4 kB; the memory below 10 bytes an id, 655 kB at its highest
-setting.
+Everything but a channel's ``suppression`` and ``trial`` is a function of the set of events alone: counts add up, the
+newest is a maximum, and `keep_fact` keeps the same facts whatever the order. Those two follow from the facts, the
+policy and the ends that have passed. A list of facts holds the 16 newest and the first of each of the 16 newest days
+that have one: at most 32. A channel stays below 20 kB, usually 0.4 kB; the memory below 10 bytes an id, 655 kB at its
+highest setting.
+
+Reports that name no recipient have rows of their own beside these: :mod:`app.domain.unaddressed`.
 """
 
 from bisect import insort
@@ -39,8 +41,6 @@ class Suppression(TypedDict):
     cause: str
     evidence: list[str]
     by: str
-    dry: bool
-    """Never announced as fact, since the tenant tries the policy out."""
 
 
 class Channel(TypedDict, total=False):
@@ -53,7 +53,7 @@ class Channel(TypedDict, total=False):
     requested: dict[str, int]
     """Requests by action: ``{"suppress": 1}``."""
     degraded: int
-    """Failures left out because their provider was degraded when they came."""
+    """Failures left out because their provider was degraded when they happened."""
     last_failure: Fact
     """Moment and reason."""
     last_success: int
@@ -71,7 +71,9 @@ class Channel(TypedDict, total=False):
     lifts: list[Fact]
     """Those that a person or a system answers for: moment, event id, who."""
     suppression: Suppression
-    """The one in force, as last announced."""
+    """The one in force, as last announced; for a tenant in dry run by opt-outs and requests alone."""
+    trial: Suppression
+    """For a tenant in dry run: the one that failures would have put in force, as last announced."""
 
 
 class Row:

@@ -1,5 +1,8 @@
 """Whether a recipient is suppressed: a function of the facts in the row, the policy and the moment.
 
+`judge` takes all facts. For a tenant in dry run what people want and what failures would do are judged each for
+itself, by `judge_wishes` and `judge_failures`.
+
 Events are taken in the order of their time; at the same moment a delivery comes first, then failures, consent,
 opt-outs, lifts and requests to suppress, so that in doubt the address stays suppressed. Four kinds of suppression run
 side by side, and the one that ends last is in force:
@@ -41,21 +44,45 @@ class Standing(NamedTuple):
 
 def judge(channel: Channel, rule_of: RuleOf, now: int) -> Standing | None:
     """Return the suppression in force on a channel, or None where the recipient may be messaged."""
+    # the wishes first: max keeps the first of equals, so that the order here is the order of weight
+    return _longest([*_wishes(channel, rule_of), *_failures(channel, rule_of)], now)
+
+
+def judge_wishes(channel: Channel, rule_of: RuleOf, now: int) -> Standing | None:
+    """Return the suppression in force by opt-outs and requests alone."""
+    return _longest(_wishes(channel, rule_of), now)
+
+
+def judge_failures(channel: Channel, rule_of: RuleOf, now: int) -> Standing | None:
+    """Return the suppression in force by failures alone."""
+    return _longest(_failures(channel, rule_of), now)
+
+
+def _longest(found: list[Standing | None], now: int) -> Standing | None:
+    running = [each for each in found if each is not None and _end(each) > now]
+    return max(running, key=_end) if running else None
+
+
+def _wishes(channel: Channel, rule_of: RuleOf) -> list[Standing | None]:
     lifts = channel.get("lifts", [])
     found: list[Standing | None] = []
     if "opt_outs" in channel:
         found.append(_opted_out(channel, lifts, rule_of))
     if "request" in channel:
         found.append(_requested(channel["request"], lifts))
+    return found
+
+
+def _failures(channel: Channel, rule_of: RuleOf) -> list[Standing | None]:
+    lifts = channel.get("lifts", [])
+    found: list[Standing | None] = []
     if "permanent" in channel:
         found.append(_failed(channel["permanent"], lifts, Permanence.PERMANENT, rule_of))
     if "transient" in channel:
         success = channel.get("last_success", 0)
         undelivered = [fact for fact in channel["transient"] if fact[0] >= success]
         found.append(_failed(undelivered, lifts, Permanence.TRANSIENT, rule_of))
-    running = [each for each in found if each is not None and _end(each) > now]
-    # max keeps the first of equals: the order above is the order of weight
-    return max(running, key=_end) if running else None
+    return found
 
 
 def _end(standing: Standing) -> int:

@@ -7,14 +7,15 @@ from typing import Any
 
 from pydantic import AliasChoices, Field
 
-from app.classify import Verdict, classify, classify_code
+from app.classify import classify_prelude
+from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Address, Basis, canonical, event_id
 from app.outputs import Introduction, Normalized, RawRecord
 from app.providers.fields import Id, Moment, OptionalId, OptionalText, Payload, kind, read
 from app.providers.redaction import code_of
 from app.providers.reports import Origin, Report, confirmed, failed, opted_out, origin_of, phase_of
-from app.vocabulary import Attribution, Channel, Confirmation, Outcome, Phase, Provider
+from app.vocabulary import Channel, Confirmation, Outcome, Phase
 
 _MESSAGE = "transactional.message."
 _CREATED = f"{_MESSAGE}created"
@@ -69,7 +70,7 @@ class _SubscriptionEvent(_Envelope):
     payload: _Subscription
 
 
-def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
+def normalize(raw: RawRecord, body: dict[str, Any], overlay: Overlay) -> Normalized:
     """Return what an event means; events of verifications and of unknown outcome are ignored.
 
     Raises BadInputError.
@@ -78,7 +79,7 @@ def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
     if not isinstance(event, str):
         raise BadInputError(f"type: {kind(event) if 'type' in body else 'missing'}, expected one of {_KNOWN}")
     if event == _FAILED:
-        return _on_failed(raw, read(_StatusEvent, body))
+        return _on_failed(raw, read(_StatusEvent, body), overlay)
     if event in _CONFIRMATIONS:
         return _on_confirmed(raw, event, read(_StatusEvent, body))
     if event == _CREATED:
@@ -93,25 +94,14 @@ def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
     raise BadInputError(f"type: {kind(event)}, expected one of {_KNOWN}")
 
 
-def _on_failed(raw: RawRecord, event: _StatusEvent) -> Normalized:
+def _on_failed(raw: RawRecord, event: _StatusEvent, overlay: Overlay) -> Normalized:
     status = code_of(event.payload.status)
-    verdict = _judged(status, code_of(event.payload.reason))
-    outcome = Outcome.EXPIRED if status == "expired" else Outcome.FAILED
     origin = _status_origin(raw, _FAILED, event)
+    verdict = classify_prelude(status, code_of(event.payload.reason))
+    verdict = overlay.applied(raw.tenant, origin["channel"], verdict, "")
+    outcome = Outcome.EXPIRED if status == "expired" else Outcome.FAILED
     output = failed(origin, verdict, outcome, phase_of(verdict.reason, Phase.DELIVERY))
     return Normalized((output,), awaits=event.payload.message_id)
-
-
-def _judged(status: str, reason: str) -> Verdict:
-    """Judge by the reason; where that may pass and time ran out, the message has expired.
-
-    Whose fault it was stays with the reason if that knows: an unreachable network is not the recipient's.
-    """
-    if not reason:
-        return classify_code("prelude", f"status:{status or 'failed'}")
-    verdict = classify(Channel.SMS, Provider.PRELUDE, f"{status}/{reason}")
-    cause = classify_code("prelude", f"reason:{reason}").attribution
-    return verdict if cause is Attribution.UNKNOWN else verdict._replace(attribution=cause)
 
 
 def _on_confirmed(raw: RawRecord, name: str, event: _StatusEvent) -> Normalized:

@@ -8,8 +8,8 @@ _READ = 2048
 """No more is looked at: the patterns never see a text that somebody made long on purpose."""
 _MAIL_ADDRESS = re.compile(r"""(?<![^\s<>])[^\s<>@%]*+(?:%(?!40)[^\s<>@%]*+)*+(?:@|%40)[^\s<>]*""")
 _PHONE_NUMBER = re.compile(r"\+\d(?:[ \u00a0().-]{0,2}\d){5,}|(?<!\d)\d(?:[ \u00a0()-]{0,2}\d){6,}")
-_CODE_NUMBER = re.compile(r"\d{1,7}", re.ASCII)
-"""Meta's longest codes have seven digits; an international number has eight at least."""
+_CODE_NUMBER = re.compile(r"\(?#?\d{1,7}\)?(?:\.0)?", re.ASCII)
+"""Meta's longest codes have seven digits, in whatever dress; an international number has eight at least."""
 
 
 def without_addresses(text: str) -> str:
@@ -25,6 +25,5 @@ def without_addresses(text: str) -> str:
 
 def code_of(given: str | None) -> str:
     """Return a code as it may travel: at most 64 characters, and no address, should a text stand in its place."""
-    if not given or _CODE_NUMBER.fullmatch(given):
-        return given or ""
-    return without_addresses(given)[:LONGEST_CODE]
+    given = (given or "").strip()
+    return given if _CODE_NUMBER.fullmatch(given) else without_addresses(given)[:LONGEST_CODE]

@@ -136,7 +136,7 @@ def failed(origin: Origin, verdict: Verdict, outcome: Outcome, phase: Phase, dia
         "smtp_enhanced": verdict.smtp_enhanced,
         "receiver": verdict.receiver,
         "diagnostic": diagnostic,
-        "mapping_version": MAPPING_VERSION,
+        "mapping_version": MAPPING_VERSION + verdict.overlay,
     }
     return Output(Topic.DELIVERY_FAILED, _key(origin), record)
 
@@ -164,6 +164,7 @@ def opted_out(origin: Origin) -> Output:
         "raw_partition": origin["raw_partition"],
         "raw_offset": origin["raw_offset"],
         "raw_sha256": origin["raw_sha256"],
+        "received_at": origin["received_at"],
     }
     return Output(Topic.SUPPRESSION_REQUESTED, _key(origin), record)
 

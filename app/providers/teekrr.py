@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from app.classify import classify, classify_bounce
+from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Address, Basis, canonical, event_id
 from app.outputs import Normalized, RawRecord
@@ -93,28 +94,29 @@ class _Billed(Payload):
     data: _BilledData
 
 
-def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
+def normalize(raw: RawRecord, body: dict[str, Any], overlay: Overlay) -> Normalized:
     """Return what one of Teekrr's four events means.
 
     Raises BadInputError.
     """
     event = body.get("event")
     if event == "failed":
-        return _on_failed(raw, read(_Failed, body))
+        return _on_failed(raw, read(_Failed, body), overlay)
     if event == "delivered":
         return _on_delivered(raw, read(_Delivered, body))
     if event == "billed":
         return _on_billed(raw, read(_Billed, body), body["data"])
     if event == "bounced":
-        return _on_bounced(raw, read(_Bounced, body))
+        return _on_bounced(raw, read(_Bounced, body), overlay)
     found = kind(event) if "event" in body else "missing"
     raise BadInputError(f"event: {found}, expected one of delivered, failed, billed, bounced")
 
 
-def _on_failed(raw: RawRecord, report: _Failed) -> Normalized:
+def _on_failed(raw: RawRecord, report: _Failed, overlay: Overlay) -> Normalized:
     """Judge by the code alone: the event's own promise of a permanent failure also covers throttling."""
     data = report.data
     verdict = classify(data.channel, raw.provider, code_of(data.error_code), data.error_message)
+    verdict = overlay.applied(raw.tenant, data.channel, verdict, data.error_message)
     # an error of SES's interface: no receiving mail system was asked
     phase = phase_of(verdict.reason, Phase.SUBMISSION if verdict.code.startswith("ses:") else Phase.DELIVERY)
     origin = _origin(raw, "failed", data, data.failed_at, report.timestamp)
@@ -122,25 +124,29 @@ def _on_failed(raw: RawRecord, report: _Failed) -> Normalized:
     return Normalized((failure, credit_entry(origin, CreditEntryKind.RELEASE)))
 
 
-def _on_bounced(raw: RawRecord, report: _Bounced) -> Normalized:
+def _on_bounced(raw: RawRecord, report: _Bounced, overlay: Overlay) -> Normalized:
     data = report.data
-    verdict = classify_bounce(code_of(data.bounce_type), code_of(data.bounce_sub_type), data.diagnostic or "")
+    diagnostic = data.diagnostic or ""
+    verdict = classify_bounce(code_of(data.bounce_type), code_of(data.bounce_sub_type), diagnostic)
+    verdict = overlay.applied(raw.tenant, data.channel, verdict, diagnostic)
     origin = _origin(raw, "bounced", data, data.bounced_at, report.timestamp)
     # a message that is too large for its receiver was handed over all the same
     phase = Phase.REFUSED if verdict.reason is Reason.RECIPIENT_SUPPRESSED else Phase.DELIVERY
-    failure = failed(origin, verdict, Outcome.BOUNCED, phase, without_addresses(data.diagnostic or ""))
+    failure = failed(origin, verdict, Outcome.BOUNCED, phase, without_addresses(diagnostic))
     return Normalized((failure, credit_entry(origin, CreditEntryKind.KEEP)))
 
 
 def _on_delivered(raw: RawRecord, report: _Delivered) -> Normalized:
     data = report.data
-    origin = _origin(raw, "delivered", data, data.delivered_at or report.timestamp, report.timestamp)
+    at = report.timestamp if data.delivered_at is None else data.delivered_at
+    origin = _origin(raw, "delivered", data, at, report.timestamp)
     return Normalized((confirmed(origin, Confirmation.DELIVERED),))
 
 
 def _on_billed(raw: RawRecord, report: _Billed, given: dict[str, Any]) -> Normalized:
     data = report.data
-    origin = _origin(raw, "billed", data, data.billed_at or report.timestamp, report.timestamp)
+    at = report.timestamp if data.billed_at is None else data.billed_at
+    origin = _origin(raw, "billed", data, at, report.timestamp)
     entry = credit_entry(origin, CreditEntryKind.SETTLE, _amount_micros(given), _currency(given))
     if not origin["recipient"]:
         return Normalized((entry,))

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import Field
 
 from app.classify import Verdict, classify_code
+from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Address, Basis, canonical, event_id
 from app.outputs import Normalized, RawRecord
@@ -41,7 +42,7 @@ class _Failure(Payload):
     error: Any = Field(None, description="any value")
 
 
-def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
+def normalize(raw: RawRecord, body: dict[str, Any], overlay: Overlay) -> Normalized:
     """Return what an event means; changes of a template and ends of a conversation are ignored.
 
     Raises BadInputError.
@@ -53,15 +54,18 @@ def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
         found = kind(event) if "event_type" in body else "missing"
         raise BadInputError(f"event_type: {found}, expected one of {_FAILURE}, {', '.join(_IGNORED)}")
     failure = read(_Failure, body)
-    verdict = _judged(failure)
+    verdict = _judged(raw.tenant, failure, overlay)
     unknown = verdict.reason is Reason.UNKNOWN
     phase = Phase.UNKNOWN if unknown else phase_of(verdict.reason, Phase.DELIVERY)
     return Normalized((failed(origin_of(raw, _report(raw, failure)), verdict, Outcome.FAILED, phase),))
 
 
-def _judged(failure: _Failure) -> Verdict:
-    """Judge by the first value that is a documented code; else keep the first that looks like one."""
-    verdicts = [classify_code("treble", code) for code in _candidates(failure)] or [classify_code("treble", "")]
+def _judged(tenant: str, failure: _Failure, overlay: Overlay) -> Verdict:
+    """Judge by the first value that is a documented code or one of the overlay; else keep the first that looks so."""
+    verdicts = [
+        overlay.applied(tenant, Channel.WHATSAPP, classify_code("treble", code), "")
+        for code in list(_candidates(failure)) or [""]
+    ]
     return next((verdict for verdict in verdicts if verdict.confidence is Confidence.CODE), verdicts[0])
 
 

@@ -6,12 +6,13 @@ Source: docs.webexinteract.com, webhooks, outbound and inbound SMS events, SMS o
 from typing import Any
 
 from app.classify import classify
+from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Basis, canonical, event_id
 from app.outputs import Normalized, RawRecord
 from app.providers.fields import AnyMoment, Id, LooseId, OptionalId, Payload, kind, read
 from app.providers.redaction import code_of
-from app.providers.reports import Origin, Report, confirmed, failed, opted_out, origin_of
+from app.providers.reports import Origin, Report, confirmed, failed, opted_out, origin_of, phase_of
 from app.vocabulary import Channel, Confirmation, Outcome, Phase
 
 _TYPES = (
@@ -45,7 +46,7 @@ class _Event(Payload):
     transaction_id: OptionalId = None
 
 
-def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
+def normalize(raw: RawRecord, body: dict[str, Any], overlay: Overlay) -> Normalized:
     """Return what an event means; messages that people send to us are ignored.
 
     Raises BadInputError.
@@ -58,9 +59,7 @@ def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
     if data.status == "inbound":
         return Normalized(ignored="inbound")
     if data.status == "failed":
-        # it may even have failed before it was sent
-        verdict = classify(Channel.SMS, raw.provider, code_of(data.code))
-        return Normalized((failed(_origin(raw, event), verdict, Outcome.FAILED, Phase.UNKNOWN),))
+        return _on_failed(raw, event, overlay)
     if data.status in _CONFIRMATIONS:
         return Normalized((confirmed(_origin(raw, event), _CONFIRMATIONS[data.status]),))
     if data.status == "opt_out":
@@ -68,6 +67,14 @@ def normalize(raw: RawRecord, body: dict[str, Any]) -> Normalized:
     raise BadInputError(
         f"data.status: {kind(data.status)}, expected one of {', '.join(_CONFIRMATIONS)}, failed, inbound, opt_out"
     )
+
+
+def _on_failed(raw: RawRecord, event: _Event, overlay: Overlay) -> Normalized:
+    verdict = classify(Channel.SMS, raw.provider, code_of(event.data.code))
+    verdict = overlay.applied(raw.tenant, Channel.SMS, verdict, "")
+    # it may even have failed before it was sent
+    phase = phase_of(verdict.reason, Phase.UNKNOWN)
+    return Normalized((failed(_origin(raw, event), verdict, Outcome.FAILED, phase),))
 
 
 def _on_opt_out(raw: RawRecord, event: _Event) -> Normalized:

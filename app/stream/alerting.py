@@ -5,12 +5,14 @@ from typing import Any, cast
 
 from app.domain import alerts, credit_alerts
 from app.domain.policy import Policy
+from app.domain.rates import Rates, decode_rates, encode_rates
 from app.domain.stats import rate_key
 from app.events import CreditChanged, DeliveryStats
 from app.faust_batches import Batch, Transaction
 from app.faust_batches.batch import Rows
 from app.stream.due import MAX_DUE, DueRows
 from app.stream.envelope import decoded, send
+from app.stream.health import ProviderHealthReader
 from app.topics import Table, Topic
 
 AGENT = "alert"
@@ -21,17 +23,18 @@ TOPICS = (Topic.DELIVERY_STATS, Topic.CREDIT_CHANGED)
 class Alerting:
     """The alert agent's work on one partition."""
 
-    def __init__(self, tables: Mapping[str, Rows], policy: Policy) -> None:
+    def __init__(self, tables: Mapping[str, Rows], policy: Policy, health: ProviderHealthReader) -> None:
         self._policy = policy
+        self._health = health
         rates, watches = tables[Table.RATES].items(), tables[Table.WATCHES].items()
-        self._due_rates = DueRows((key, alerts.next_due(alerts.decode_rates(row), policy)) for key, row in rates)
+        self._due_rates = DueRows((key, alerts.next_due(decode_rates(row), policy)) for key, row in rates)
         self._due_watches = DueRows(
             (key, credit_alerts.next_due(credit_alerts.decode_watch(row))) for key, row in watches
         )
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its row."""
-        rates: dict[bytes, alerts.Rates] = {}
+        rates: dict[bytes, Rates] = {}
         watches: dict[bytes, credit_alerts.Watch] = {}
         for record, event in decoded(AGENT, batches, transaction):
             if record.topic == Topic.DELIVERY_STATS:
@@ -42,9 +45,9 @@ class Alerting:
 
     def tick(self, transaction: Transaction) -> None:
         """Clear the alerts of what has been quiet for long enough."""
-        rates: dict[bytes, alerts.Rates] = {}
+        rates: dict[bytes, Rates] = {}
         for key in self._due_rates.pop_due(transaction.now, MAX_DUE):
-            rates[key] = alerts.decode_rates(transaction.get(Table.RATES, key))
+            rates[key] = self._rates(key, transaction)
             send(transaction, alerts.tick(rates[key], key.decode(), self._policy, transaction.now))
         watches: dict[bytes, credit_alerts.Watch] = {}
         for key in self._due_watches.pop_due(transaction.now, MAX_DUE):
@@ -52,11 +55,16 @@ class Alerting:
             send(transaction, credit_alerts.tick(watches[key], key.decode(), transaction.now))
         self._store(rates, watches, transaction)
 
-    def _apply_stats(self, event: dict[str, Any], rates: dict[bytes, alerts.Rates], transaction: Transaction) -> None:
+    def _rates(self, key: bytes, transaction: Transaction) -> Rates:
+        rates = decode_rates(transaction.get(Table.RATES, key))
+        alerts.adopt(rates, self._health.outages(*key.decode().split("/")), transaction.now)
+        return rates
+
+    def _apply_stats(self, event: dict[str, Any], rates: dict[bytes, Rates], transaction: Transaction) -> None:
         stats = cast("DeliveryStats", event)
         key = rate_key(stats).encode()
         if key not in rates:
-            rates[key] = alerts.decode_rates(transaction.get(Table.RATES, key))
+            rates[key] = self._rates(key, transaction)
         send(transaction, alerts.apply_stats(rates[key], stats, self._policy, transaction.now))
 
     def _apply_credit(
@@ -70,12 +78,12 @@ class Alerting:
 
     def _store(
         self,
-        rates: Mapping[bytes, alerts.Rates],
+        rates: Mapping[bytes, Rates],
         watches: Mapping[bytes, credit_alerts.Watch],
         transaction: Transaction,
     ) -> None:
         for key, rate in rates.items():
-            transaction.put(Table.RATES, key, alerts.encode_rates(rate))
+            transaction.put(Table.RATES, key, encode_rates(rate))
             self._due_rates.schedule(key, alerts.next_due(rate, self._policy))
         for key, watch in watches.items():
             transaction.put(Table.WATCHES, key, credit_alerts.encode_watch(watch))

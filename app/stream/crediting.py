@@ -22,13 +22,21 @@ from app.outputs import DeadLetter
 from app.stream.due import MAX_DUE, DueRows
 from app.stream.envelope import decoded, send, send_dead_letter
 from app.stream.metrics import APPLIED, FORWARDED
-from app.topics import Table, Topic
+from app.stream.watermark import Watermark
+from app.topics import RAW_TOPICS, Table, Topic
+from app.vocabulary import Provider
 
 AGENT = "credit"
 TABLE = Table.CREDITS
 TOPICS = (Topic.CREDIT_ENTRY, Topic.CREDIT_REQUESTED)
 SEPARATOR = b"\x1f"
 """Between account and message id in the key of a message's row."""
+
+_COMMANDS = (str(Topic.CREDIT_REQUESTED), 0)
+"""Commands as a source beside the partitions of raw topics."""
+
+_SECOND = 1_000_000
+"""Microseconds."""
 
 _FROZEN = DeadLetter("FrozenAccountError", "account: frozen since its sums broke; redrive this record after its repair")
 
@@ -57,11 +65,18 @@ class _Rows:
 
 
 class Crediting:
-    """The credit agent's work on one partition. An account and all its messages live in one partition."""
+    """The credit agent's work on one partition. An account and all its messages live in one partition.
 
-    def __init__(self, tables: Mapping[str, Rows], policy: Policy, partitions: int) -> None:
+    Its reports come out of every partition of the raw topic, and each of those may be read at a speed of its own.
+    ``quiet_s``: one out of which nothing came for so many seconds is taken to be read to its end, and so are commands.
+    """
+
+    def __init__(self, tables: Mapping[str, Rows], policy: Policy, partitions: int, quiet_s: float) -> None:
         self._policy = policy
         self._partitions = partitions
+        # the only provider whose webhooks move credit; another one's topic is known from its first report on
+        reports = [(str(RAW_TOPICS[Provider.TEEKRR]), number) for number in range(partitions)]
+        self._read_up_to = Watermark([_COMMANDS, *reports], round(quiet_s * _SECOND))
         self._due = DueRows(
             (key, next_due(decode_message(value), policy)) for key, value in tables[TABLE].items() if SEPARATOR in key
         )
@@ -75,16 +90,19 @@ class Crediting:
         self._store(rows, changed, transaction)
 
     def tick(self, transaction: Transaction) -> None:
-        """Report stale reservations and forget finished messages."""
+        """Report stale reservations and forget finished messages, as far as all that concerns them has been read."""
+        moment = self._read_up_to.moment(transaction.now)
+        if moment is None:
+            return
         rows = _Rows(transaction)
         changed: set[bytes] = set()
-        for key in self._due.pop_due(transaction.now, MAX_DUE):
+        for key in self._due.pop_due(moment, MAX_DUE):
             account_key = key.partition(SEPARATOR)[0]
             message = rows.message(key)
             if not message:
                 continue
             account = rows.account(account_key, "")
-            tended = tend(account, message, key.decode(), self._policy, transaction.now)
+            tended = tend(account, message, key.decode(), self._policy, moment)
             send(transaction, tended.outputs)
             if tended.forget:
                 rows.messages[key] = None
@@ -102,6 +120,8 @@ class Crediting:
         changed: set[bytes],
         transaction: Transaction,
     ) -> None:
+        source, received_at = _origin(record, event)
+        self._read_up_to.read(source, received_at, transaction.now)
         account_key = event["account"].encode()
         if partition_of(account_key, self._partitions) != record.partition:
             FORWARDED.labels(record.topic).inc()
@@ -115,7 +135,7 @@ class Crediting:
             booked = apply_entry(account, message, cast("CreditEntry", event), self._policy)
         else:
             command = cast("CreditRequested", event)
-            booked = apply_command(account, message, command, self._policy, received_at=record.timestamp * 1000)
+            booked = apply_command(account, message, command, self._policy, received_at=received_at)
         send(transaction, booked.outputs)
         if booked.duplicate:
             APPLIED.labels(AGENT, "duplicate").inc()
@@ -134,3 +154,10 @@ class Crediting:
             message = rows.messages[key]
             transaction.put(TABLE, key, encode_message(message) if message else None)
             self._due.schedule(key, next_due(message, self._policy) if message else None)
+
+
+def _origin(record: Record, event: Mapping[str, Any]) -> tuple[tuple[str, int], int]:
+    """Return where a record comes from and when it was received, in microseconds; a replay finds the same."""
+    if record.topic == Topic.CREDIT_ENTRY:
+        return (event["raw_topic"], event["raw_partition"]), event["received_at"]
+    return _COMMANDS, record.timestamp * 1000

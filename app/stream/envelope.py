@@ -12,6 +12,8 @@ from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
 SOURCE = b"undelivered"
+REPLAYED = "replayed"
+"""Header of what a replay writes; its value is the version of the mapping that judged anew."""
 
 
 @cache
@@ -25,17 +27,22 @@ def _constant_headers(topic: str) -> list[tuple[str, bytes]]:
     ]
 
 
+def headers_of(topic: str, event_id: str) -> list[tuple[str, bytes]]:
+    """Return the headers of a record of the product."""
+    return [("ce_id", event_id.encode()), *_constant_headers(topic)]
+
+
+def is_replayed(record: Record) -> bool:
+    """Tell whether a replay wrote a record."""
+    return any(name == REPLAYED for name, _ in record.headers)
+
+
 def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
     """Write records of the product, encoded by their topic's schema."""
     for number, (topic, key, value) in enumerate(outputs):
         # counts have no identity of their own
         event_id = value.get("event_id") or f"{transaction.partition}/{transaction.now}/{number}"
-        transaction.send(
-            topic,
-            key.encode(),
-            avro.encode(topic, value),
-            [("ce_id", event_id.encode()), *_constant_headers(topic)],
-        )
+        transaction.send(topic, key.encode(), avro.encode(topic, value), headers_of(topic, event_id))
 
 
 def decoded(agent: str, batches: Iterable[Batch], transaction: Transaction) -> Iterator[tuple[Record, dict[str, Any]]]:

@@ -1,14 +1,19 @@
 """``provider.health`` as every worker sees it: all of it, read outside the consumer group."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app import avro
+from app.domain.outages import Outage, Outages
 from app.errors import BadInputError
 from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
+
+_LOOK_AGAIN_S = 0.05
+_NEVER_OUT = Outages()
 
 
 class Route(NamedTuple):
@@ -20,21 +25,23 @@ class Route(NamedTuple):
 
 
 class ProviderHealthReader:
-    """Keeps the set of degraded routes up to date.
+    """Keeps every route's history of outages up to date.
 
-    What a reducer saw of it goes into the row it writes: this set arrives by another way than the records do.
+    What a reducer saw of it goes into the row it writes: this history arrives by another way than the records do.
     """
 
     def __init__(self, connection: Mapping[str, Any]) -> None:
         self._connection = connection
-        self._degraded: set[Route] = set()
+        self._outages: dict[Route, Outages] = {}
+        self._consumer: AIOKafkaConsumer | None = None
+        """Present while its partitions are followed."""
 
-    def is_degraded(self, tenant: str, provider: str, channel: str) -> bool:
-        """Tell whether a provider's failures should not be held against recipients now."""
-        return Route(tenant, provider, channel) in self._degraded
+    def outages(self, tenant: str, provider: str, channel: str) -> Outages:
+        """Return the outages of a provider on a channel, as far as they were announced."""
+        return self._outages.get(Route(tenant, provider, channel), _NEVER_OUT)
 
-    async def run(self, partitions: int) -> None:
-        """Follow the topic until cancelled."""
+    async def follow(self, partitions: int) -> None:
+        """Follow the topic until cancelled; an error of the brokers that does not pass is raised."""
         consumer = AIOKafkaConsumer(
             **self._connection,
             isolation_level="read_committed",
@@ -44,12 +51,28 @@ class ProviderHealthReader:
         await consumer.start()
         try:
             consumer.assign([TopicPartition(Topic.PROVIDER_HEALTH, number) for number in range(partitions)])
+            self._consumer = consumer
             while True:
                 for records in (await consumer.getmany(timeout_ms=1000)).values():
                     for record in records:
                         self.take(record.value)
         finally:
+            self._consumer = None
             await consumer.stop()
+
+    async def catch_up(self) -> None:
+        """Wait until `follow` has taken in everything that is in the topic now; for ever when it has failed."""
+        while not await self._has_caught_up():  # noqa: ASYNC110 - no event tells of a position that moves
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
+    async def _has_caught_up(self) -> bool:
+        consumer = self._consumer
+        if consumer is None:
+            return False
+        ends = await consumer.end_offsets(consumer.assignment())
+        positions = {partition: await consumer.position(partition) for partition in ends}
+        # a position moves when records are taken out, also where taking them in fails
+        return self._consumer is consumer and all(positions[partition] >= end for partition, end in ends.items())
 
     def take(self, value: bytes | None) -> None:
         """Take in a record; one that is none of ours is counted and passed over, or no worker could start any more."""
@@ -59,7 +82,4 @@ class ProviderHealthReader:
             DEAD_LETTERS.labels("health", Topic.PROVIDER_HEALTH).inc()
             return
         route = Route(health["tenant"], health["provider"], health["channel"])
-        if health["degraded"]:
-            self._degraded.add(route)
-        else:
-            self._degraded.discard(route)
+        self._outages[route] = Outages(tuple([Outage(each["since"], each["until"]) for each in health["periods"]]))

@@ -8,6 +8,11 @@ IGNORED = Counter(
     ["provider", "event"],
 )
 DEAD_LETTERS = Counter("undelivered_dead_letters_total", "Records that could not be read", ["agent", "source"])
+UNLISTED = Counter(
+    "undelivered_unlisted_codes_total",
+    "Failures whose code no table lists, or that have no code and words that no table knows",
+    ["provider", "channel"],
+)
 FORWARDED = Counter(
     "undelivered_records_forwarded_total", "Records that came to another partition than their key's", ["topic"]
 )

@@ -4,10 +4,13 @@ Its table ``messages`` joins Prelude's events with the recipient that only ``cre
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from app.classify.overlay import Overlay
 from app.domain import introductions
+from app.domain.unlisted import unlisted_code
 from app.errors import BadInputError
+from app.events import DeliveryFailed
 from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import Rows, partition_of
 from app.normalize import normalize
@@ -15,8 +18,8 @@ from app.outputs import Normalized, RawRecord
 from app.raw_records import read_headers, record_key
 from app.stream.due import MAX_DUE, DueRows
 from app.stream.envelope import bad_input, send, send_dead_letter
-from app.stream.metrics import IGNORED
-from app.topics import RAW_TOPICS, Table
+from app.stream.metrics import IGNORED, UNLISTED
+from app.topics import RAW_TOPICS, Table, Topic
 from app.vocabulary import Provider
 
 AGENT = "normalize"
@@ -39,8 +42,9 @@ class Waiting(NamedTuple):
 class Normalizing:
     """The normalize agent's work on one partition."""
 
-    def __init__(self, tables: Mapping[str, Rows], waiting: Waiting, partitions: int) -> None:
+    def __init__(self, tables: Mapping[str, Rows], waiting: Waiting, overlay: Overlay, partitions: int) -> None:
         self._waiting = waiting
+        self._overlay = overlay
         self._partitions = partitions
         rows = tables[TABLE].items()
         self._due = DueRows((key, introductions.next_due(introductions.decode(row))) for key, row in rows)
@@ -63,33 +67,28 @@ class Normalizing:
             self._put(key, row, transaction)
 
     def _process_record(self, provider: Provider, record: Record, transaction: Transaction) -> None:
-        if provider is Provider.PRELUDE and self._rekey(provider, record, transaction):
+        if self._rekey(provider, record, transaction):
             return
         try:
-            normalized = normalize(_raw_record(provider, record))
+            normalized = normalize(raw_record(provider, record), self._overlay)
         except BadInputError as error:
             normalized = Normalized(dead_letter=bad_input(error))
         if normalized.dead_letter is not None:
             send_dead_letter(AGENT, record, normalized.dead_letter, transaction)
         elif normalized.ignored:
             IGNORED.labels(provider, normalized.ignored).inc()
+        _count_unlisted(normalized)
         if normalized.introduces is not None or normalized.awaits:
             self._join(normalized, transaction)
         else:
             send(transaction, normalized.outputs)
 
     def _rekey(self, provider: Provider, record: Record, transaction: Transaction) -> bool:
-        """Send a record that came to another partition than its message's others on to the right one.
-
-        A producer may leave the key out or hash it differently (librdkafka's default does).
-        """
-        key = record_key(provider, record.value or b"")
-        if key is None or partition_of(key, self._partitions) == record.partition:
+        """Send a record that came to another partition than its message's others on to the right one."""
+        key = key_elsewhere(provider, record, self._partitions)
+        if key is None:
             return False
-        headers = list(record.headers)
-        if any(name == _REKEYED for name, _ in headers):
-            return False
-        headers.append((_REKEYED, b"%d/%d" % (record.partition, record.offset)))
+        headers = [*record.headers, (_REKEYED, b"%d/%d" % (record.partition, record.offset))]
         transaction.send(record.topic, key, record.value, headers, timestamp=record.timestamp)
         return True
 
@@ -119,7 +118,30 @@ class Normalizing:
             self._due.schedule(key, introductions.next_due(row))
 
 
-def _raw_record(provider: Provider, record: Record) -> RawRecord:
+def _count_unlisted(normalized: Normalized) -> None:
+    for output in normalized.outputs:
+        if output.topic == Topic.DELIVERY_FAILED:
+            event = cast("DeliveryFailed", output.value)
+            if unlisted_code(event) is not None:
+                UNLISTED.labels(event["provider"], event["channel"]).inc()
+
+
+def key_elsewhere(provider: Provider, record: Record, partitions: int) -> bytes | None:
+    """Return the key that brings a record to the partition where it is processed; None: it is there.
+
+    Only events that are joined must meet. A producer may leave the key out or hash it differently (librdkafka's default
+    does); a record is sent on once at most.
+    """
+    if provider is not Provider.PRELUDE:
+        return None
+    key = record_key(provider, record.value or b"")
+    if key is None or partition_of(key, partitions) == record.partition:
+        return None
+    return None if any(name == _REKEYED for name, _ in record.headers) else key
+
+
+def raw_record(provider: Provider, record: Record) -> RawRecord:
+    """Return the webhook in a record; raises BadInputError where its headers are not as they should be."""
     provenance = read_headers(record.headers)
     received_at = provenance.received_at if provenance.received_at is not None else record.timestamp * 1000
     return RawRecord(

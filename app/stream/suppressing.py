@@ -1,10 +1,10 @@
-"""Agent ``suppress``: failures, confirmations and requests to recipients' rows and ``suppression.changed``."""
+"""Agent ``suppress``: failures, confirmations and requests to recipients' rows, and what is told of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from app import avro
-from app.domain import recipients
+from app.domain import recipients, unaddressed
 from app.domain.policy import Policy
 from app.domain.recipients import Applied
 from app.domain.rows import Row, decode_row, encode_row
@@ -14,10 +14,11 @@ from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import Rows, partition_of
 from app.identity import canonical, recipient_key
 from app.stream.due import MAX_DUE, DueRows
-from app.stream.envelope import decoded, send
+from app.stream.envelope import decoded, is_replayed, send
 from app.stream.health import ProviderHealthReader
 from app.stream.metrics import APPLIED, FORWARDED
 from app.topics import Table, Topic
+from app.vocabulary import Confirmation
 
 AGENT = "suppress"
 TABLE = Table.RECIPIENTS
@@ -33,8 +34,7 @@ class Suppressing:
         self._policy = policy
         self._health = health
         self._partitions = partitions
-        rows = tables[TABLE].items()
-        self._due = DueRows((key, recipients.next_due(decode_row(value))) for key, value in rows)
+        self._due = DueRows((key, self._next_due(key, value)) for key, value in tables[TABLE].items())
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its row; a row is decoded and encoded once for all of them."""
@@ -45,7 +45,14 @@ class Suppressing:
         for record, event in decoded(AGENT, batches, transaction):
             if record.topic == Topic.SUPPRESSION_REQUESTED and self._forward(event, record, transaction):
                 continue
-            known = event["recipient"] and self._apply(event, record, rows, changed, transaction)
+            if record.topic == Topic.DELIVERY_FAILED and is_replayed(record):
+                # a correction for consumers: the row counts as first judged, what follows from it comes as requests
+                APPLIED.labels(AGENT, "replayed").inc()
+                continue
+            if event["recipient"]:
+                known = self._apply(event, record, rows, changed, transaction)
+            else:
+                known = self._remember(event, record, transaction)
             if not known and record.topic == Topic.DELIVERY_FAILED:
                 failed.append(cast("DeliveryFailed", event))
             elif not known and record.topic == Topic.DELIVERY_CONFIRMED:
@@ -55,13 +62,21 @@ class Suppressing:
         send(transaction, count_batch(failed, confirmed, self._policy))
 
     def tick(self, transaction: Transaction) -> None:
-        """End the suppressions whose time is over."""
+        """End the suppressions whose time is over, and forget old reports that named no recipient."""
         for key in self._due.pop_due(transaction.now, MAX_DUE):
+            if unaddressed.is_row_key(key):
+                transaction.put(TABLE, key, None)
+                continue
             row = decode_row(transaction.get(TABLE, key))
             applied = recipients.expire(row, key.decode(), self._policy, transaction.now)
-            self._tell(applied, transaction)
+            send(transaction, applied.outputs)
             if applied.changed:
                 self._put(key, row, transaction)
+
+    def _next_due(self, key: bytes, value: bytes) -> int | None:
+        if unaddressed.is_row_key(key):
+            return unaddressed.forget_at(value, self._policy.memory)
+        return recipients.next_due(decode_row(value))
 
     def _apply(
         self,
@@ -81,17 +96,35 @@ class Suppressing:
             changed.add(key)
         if applied.duplicate or applied.note:
             APPLIED.labels(AGENT, "duplicate" if applied.duplicate else applied.note).inc()
-        self._tell(applied, transaction)
+        send(transaction, applied.outputs)
         return applied.duplicate
+
+    def _remember(self, event: dict[str, Any], record: Record, transaction: Transaction) -> bool:
+        """Remember a report that names no recipient; True when it is a copy.
+
+        A request without an address asks for nothing, and acceptance is not counted at all.
+        """
+        if record.topic == Topic.SUPPRESSION_REQUESTED or event.get("kind") == Confirmation.ACCEPTED:
+            return False
+        report = cast("DeliveryFailed | DeliveryConfirmed", event)
+        key = unaddressed.row_key(report)
+        if transaction.get(TABLE, key) is not None:
+            APPLIED.labels(AGENT, "duplicate").inc()
+            return True
+        row = unaddressed.new_row(report, self._policy.clock)
+        transaction.put(TABLE, key, row)
+        self._due.schedule(key, unaddressed.forget_at(row, self._policy.memory))
+        return False
 
     def _applied(self, event: dict[str, Any], record: Record, row: Row, now: int) -> Applied:
         if record.topic == Topic.DELIVERY_FAILED:
-            degraded = self._health.is_degraded(event["tenant"], event["provider"], event["channel"])
-            return recipients.apply_failed(row, cast("DeliveryFailed", event), self._policy, now, degraded=degraded)
+            outages = self._health.outages(event["tenant"], event["provider"], event["channel"])
+            return recipients.apply_failed(row, cast("DeliveryFailed", event), self._policy, now, outages=outages)
         if record.topic == Topic.DELIVERY_CONFIRMED:
             return recipients.apply_confirmed(row, cast("DeliveryConfirmed", event), self._policy, now)
         request = cast("SuppressionRequested", event)
-        return recipients.apply_request(row, request, self._policy, now, received_at=record.timestamp * 1000)
+        received_at = record.timestamp * 1000 if request["received_at"] is None else request["received_at"]
+        return recipients.apply_request(row, request, self._policy, now, received_at=received_at)
 
     def _forward(self, event: dict[str, Any], record: Record, transaction: Transaction) -> bool:
         """Bring a request's address to its one spelling, and the record to that address's partition.
@@ -110,8 +143,3 @@ class Suppressing:
     def _put(self, key: bytes, row: Row, transaction: Transaction) -> None:
         transaction.put(TABLE, key, encode_row(row))
         self._due.schedule(key, recipients.next_due(row))
-
-    @staticmethod
-    def _tell(applied: Applied, transaction: Transaction) -> None:
-        send(transaction, applied.outputs)
-        send(transaction, [output._replace(topic=Topic.SUPPRESSION_TRIAL) for output in applied.trial])

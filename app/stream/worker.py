@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import faust
 
-from app.domain.policy import load_policy
+from app.classify.overlay import Overlay
+from app.classify.overlay_file import load_overlay
+from app.domain.policy import Policy, load_policy
 from app.faust_batches import BatchApp
 from app.faust_batches.batch import Rows
 from app.settings import Settings, kafka_security
@@ -40,7 +42,22 @@ def sizing(settings: Settings) -> Sizing:
     return Sizing(settings.partitions, settings.replication, settings.min_insync_replicas)
 
 
-def build(settings: Settings) -> BatchApp:
+class Rules(NamedTuple):
+    """What the operator's own files say, or the built-in rules in their place."""
+
+    policy: Policy
+    overlay: Overlay
+
+
+def read_rules(settings: Settings) -> Rules:
+    """Read and check the files of rules.
+
+    Raises SettingsError or TableOfCodesError, naming file and line.
+    """
+    return Rules(load_policy(settings.policy_file), load_overlay(settings.overlay_file))
+
+
+def build(settings: Settings, rules: Rules) -> BatchApp:
     """Make the application with its tables, agents and views."""
     app = BatchApp(
         settings.application,
@@ -62,31 +79,44 @@ def build(settings: Settings) -> BatchApp:
     health = ProviderHealthReader(connection(settings))
     for table in Table:
         app.batch_table(table)
-    _declare_agents(app, settings, health)
+    _declare_agents(app, settings, rules, health)
 
-    async def follow_health() -> None:
-        await health.run(settings.partitions)
-
-    app.task(follow_health)
+    _know_outages_first(app, health, settings.partitions)
     views.register(app, settings)
     return app
 
 
-def _declare_agents(app: BatchApp, settings: Settings, health: ProviderHealthReader) -> None:
-    policy = load_policy(settings.policy_file)
+def _know_outages_first(app: BatchApp, health: ProviderHealthReader, partitions: int) -> None:
+    """Let nothing be processed after an assignment before all that is known of outages has been read.
+
+    Faust's tasks would start too late for that: when the agents' tasks are at work already.
+    """
+    following: list[asyncio.Future[Any]] = []
+
+    async def catch_up(*_: object, **__: object) -> None:
+        if not following:
+            # an error in it ends the worker, as one of any agent does
+            following.append(app.add_future(health.follow(partitions)))
+        await health.catch_up()
+
+    app.on_rebalance_complete.connect(catch_up)
+
+
+def _declare_agents(app: BatchApp, settings: Settings, rules: Rules, health: ProviderHealthReader) -> None:
+    policy, overlay = rules
     waiting = normalizing.Waiting(int(settings.parked_wait_s), int(settings.parked_retention_days * SECONDS_PER_DAY))
 
     def normalize(_: int, tables: Mapping[str, Rows]) -> normalizing.Normalizing:
-        return normalizing.Normalizing(tables, waiting, settings.partitions)
+        return normalizing.Normalizing(tables, waiting, overlay, settings.partitions)
 
     def suppress(_: int, tables: Mapping[str, Rows]) -> suppressing.Suppressing:
         return suppressing.Suppressing(tables, policy, health, settings.partitions)
 
     def credit(_: int, tables: Mapping[str, Rows]) -> crediting.Crediting:
-        return crediting.Crediting(tables, policy, settings.partitions)
+        return crediting.Crediting(tables, policy, settings.partitions, settings.credit_quiet_s)
 
     def alert(_: int, tables: Mapping[str, Rows]) -> alerting.Alerting:
-        return alerting.Alerting(tables, policy)
+        return alerting.Alerting(tables, policy, health)
 
     app.batch_agent(normalizing.AGENT, normalizing.TOPICS, [normalizing.TABLE], normalize)
     app.batch_agent(suppressing.AGENT, suppressing.TOPICS, [suppressing.TABLE], suppress)
@@ -95,11 +125,12 @@ def _declare_agents(app: BatchApp, settings: Settings, health: ProviderHealthRea
 
 
 def run_worker(settings: Settings, log_level: str) -> None:
-    """Check the topics, then work until SIGTERM or SIGINT; ends the process.
+    """Check the rules, then the topics, then work until SIGTERM or SIGINT; ends the process.
 
-    Raises TopicError naming what differs from the declaration.
+    Raises SettingsError, TableOfCodesError or TopicError, naming what is wrong.
     """
+    rules = read_rules(settings)
+    asyncio.run(check(declarations(settings), sizing(settings), connection(settings)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    loop.run_until_complete(check(declarations(settings), sizing(settings), connection(settings)))
-    faust.Worker(build(settings), loop=loop, loglevel=log_level).execute_from_commandline()
+    faust.Worker(build(settings, rules), loop=loop, loglevel=log_level).execute_from_commandline()

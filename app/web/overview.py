@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from app.domain.clock import DAY
 from app.events import CreditChanged, DeliveryAlert, DeliveryStats, Micros, SuppressionChanged
-from app.vocabulary import AlertState, Outcome
+from app.vocabulary import AlertKind, AlertState, Outcome
 from app.web.auth import ALL_TENANTS
 from app.web.hourly import HourlyCounts, Name
 
@@ -80,10 +80,13 @@ class TenantOverview:
             self._complete = False
 
     def take_alert(self, alert: DeliveryAlert) -> None:
-        """Keep an alert's newest state; when there are too many, the oldest cleared one goes, then the oldest."""
+        """Keep an alert's newest state.
+
+        When there are too many, the oldest cleared one goes, then the oldest about an unlisted code, then the oldest.
+        """
         self.alerts[alert["alert_key"]] = alert
         if len(self.alerts) > MOST_ALERTS:
-            oldest = min(self.alerts.values(), key=lambda each: (_is_raised(each), each["occurred_at"]))
+            oldest = min(self.alerts.values(), key=_worth_keeping)
             del self.alerts[oldest["alert_key"]]
             self._complete = self._complete and not _is_raised(oldest)
 
@@ -132,6 +135,10 @@ def _keep_newest(kept: list[Any], new: Any, time_of: Callable[[Any], Micros], mo
     kept.append(new)
     kept.sort(key=time_of, reverse=True)
     del kept[most:]
+
+
+def _worth_keeping(alert: DeliveryAlert) -> tuple[bool, bool, Micros]:
+    return _is_raised(alert), alert["kind"] != AlertKind.UNLISTED_CODE, alert["occurred_at"]
 
 
 def _is_raised(alert: DeliveryAlert) -> bool:

@@ -106,7 +106,7 @@ def _alerts(seen: Iterable[TenantOverview], now: Micros) -> list[Json]:
 
 
 def _alert(alert: DeliveryAlert) -> Json:
-    about = ("provider", "channel", "account", "reason", "sample_code", "observed", "threshold")
+    about = ("provider", "channel", "account", "reason", "sample_code", "observed", "threshold", "samples")
     kept = ("tenant", "alert_key", "kind", "state", "summary", "action", *about)
     return {**_picked(alert, kept), **_moments(alert, ("occurred_at",))}
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from app.domain.accounts import Account, Message, charge_of, oddities, position
-from app.domain.rows import Channel, Row
+from app.domain.rows import Channel, Row, Suppression
 from app.events import Micros
 from app.identity import Address
 from app.vocabulary import AddressKind, SuppressionState
@@ -33,12 +33,15 @@ class Person(NamedTuple):
 
 
 def recipient(person: Person, row: Row, now: Micros) -> Json:
-    """Return everything that is known of a recipient; ``may_message`` names the channels that are open."""
+    """Return everything that is known of a recipient; ``may_message`` names the channels that are open.
+
+    ``trial`` closes none: it is the suppression that failures would have brought on a channel of a tenant in dry run.
+    """
     names = _channel_names(person, row)
     channels = row.channels
     return {
         **_who(person),
-        "may_message": [name for name in names if _in_force(channels.get(name, {}), now) is None],
+        "may_message": [name for name in names if _in_force(channels.get(name, {}).get("suppression"), now) is None],
         "events": row.tree["events"],
         "channels": {name: _channel(channels[name], now) for name in names if name in channels},
     }
@@ -47,7 +50,8 @@ def recipient(person: Person, row: Row, now: Micros) -> Json:
 def suppressions(person: Person, row: Row, now: Micros) -> Json:
     """Return whether a recipient may be messaged, for each channel that such an address can have."""
     names = _channel_names(person, row)
-    return {**_who(person), "channels": {name: _suppression(row.channels.get(name, {}), now) for name in names}}
+    standing = {name: _suppression(row.channels.get(name, {}).get("suppression"), now) for name in names}
+    return {**_who(person), "channels": standing}
 
 
 def account(name: str, stored: Account) -> Json:
@@ -115,6 +119,7 @@ def _channel_names(person: Person, row: Row) -> list[str]:
 def _channel(channel: Channel, now: Micros) -> Json:
     failed = channel.get("failed", {})
     last_failure = channel.get("last_failure")
+    trial = _in_force(channel.get("trial"), now)
     return {
         "failures": sum(count for reasons in failed.values() for count in reasons.values()),
         "failures_by_attribution": failed,
@@ -123,22 +128,24 @@ def _channel(channel: Channel, now: Micros) -> Json:
         "confirmations": channel.get("confirmed", {}),
         "last_success": moment(channel.get("last_success")),
         "requests": channel.get("requested", {}),
-        "suppression": _suppression(channel, now),
+        "suppression": _suppression(channel.get("suppression"), now),
+        "trial": _suppressed(trial) if trial else None,
     }
 
 
-def _in_force(channel: Channel, now: Micros) -> Json | None:
-    """Return the suppression that forbids messages; one that is over may stand in the row for another second."""
-    suppression = channel.get("suppression")
-    if suppression is None or suppression["dry"]:
+def _in_force(suppression: Suppression | None, now: Micros) -> Suppression | None:
+    """Return a suppression that is not over; one that is may stand in the row for another second."""
+    if suppression is None or (suppression["until"] is not None and suppression["until"] <= now):
         return None
-    return None if suppression["until"] is not None and suppression["until"] <= now else dict(suppression)
+    return suppression
 
 
-def _suppression(channel: Channel, now: Micros) -> Json:
-    found = _in_force(channel, now)
-    if found is None:
-        return {"state": SuppressionState.ALLOWED}
+def _suppression(stored: Suppression | None, now: Micros) -> Json:
+    found = _in_force(stored, now)
+    return _suppressed(found) if found else {"state": SuppressionState.ALLOWED}
+
+
+def _suppressed(found: Suppression) -> Json:
     return {
         "state": SuppressionState.SUPPRESSED,
         "reason": found["reason"],

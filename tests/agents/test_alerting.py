@@ -1,19 +1,22 @@
+from typing import Any
+
 from app import avro
 from app.domain.policy import load_policy
 from app.faust_batches.store import MemoryRows
 from app.stream.alerting import TABLES, Alerting
+from app.stream.health import ProviderHealthReader
 from tests.agents.records import NOW, SECOND, Bench, Consumed
 
 MINUTE = 60 * SECOND
 
 
-def bench(tables: dict[str, MemoryRows] | None = None) -> Bench:
+def bench(tables: dict[str, MemoryRows] | None = None, health: ProviderHealthReader | None = None) -> Bench:
     tables = tables or {name: MemoryRows() for name in TABLES}
-    return Bench(Alerting(tables, load_policy(None)), tables)
+    return Bench(Alerting(tables, load_policy(None), health or ProviderHealthReader({})), tables)
 
 
-def stats(outcome: str, reason: str, attribution: str, count: int) -> Consumed:
-    event = {
+def stats(outcome: str, reason: str, attribution: str, count: int, **fields: object) -> Consumed:
+    event: dict[str, Any] = {
         "tenant": "acme",
         "provider": "prelude",
         "channel": "sms",
@@ -23,8 +26,10 @@ def stats(outcome: str, reason: str, attribution: str, count: int) -> Consumed:
         "minute": NOW - NOW % MINUTE,
         "count": count,
         "sample_code": "prelude:reason:network" if reason else "",
+        "unlisted": False,
+        "samples": [],
     }
-    return Consumed("delivery.stats", 0, 0, b"acme/prelude/sms", avro.encode("delivery.stats", event))
+    return Consumed("delivery.stats", 0, 0, b"acme/prelude/sms", avro.encode("delivery.stats", event | fields))
 
 
 def credit(available: int) -> Consumed:
@@ -61,6 +66,36 @@ def test_a_failing_provider_is_told_once_and_its_recovery_too() -> None:
     later = bench(dict(happy.tables))
     later.tick(NOW + 31 * MINUTE)
     assert alerts(later) == [("provider_failure_rate", "cleared")]
+
+
+def test_an_outage_that_was_announced_before_is_not_announced_again() -> None:
+    """A new version of the application reads old reports and knows what came of them; it goes on from there."""
+    known = ProviderHealthReader({})
+    first = bench()
+    first.process(stats("failed", "network_error", "CARRIER", 30))
+    first.tick(NOW + 31 * MINUTE)
+    announced = [avro.encode(topic, value) for topic, _, value in first.take() if topic == "provider.health"]
+    known.take(announced[-1])
+    second = bench(health=known)
+    second.process(stats("failed", "network_error", "CARRIER", 30))
+    second.tick(NOW + 31 * MINUTE)
+    assert second.take() == []
+    later = NOW - NOW % MINUTE + 40 * MINUTE
+    second.process(stats("failed", "network_error", "CARRIER", 30, minute=later))
+    [(_, _, value), _] = second.take()
+    assert [each["since"] for each in value["periods"]] == [NOW - NOW % MINUTE + 2 * MINUTE, later + 2 * MINUTE]
+
+
+def test_an_unlisted_code_is_told_with_samples_and_its_quiet_too() -> None:
+    """Also when the worker was restarted in between."""
+    happy = bench()
+    code = {"sample_code": "prelude:reason:new", "unlisted": True, "samples": ["what they said"]}
+    happy.process(stats("failed", "unknown", "UNKNOWN", 1, **code), stats("failed", "unknown", "UNKNOWN", 1, **code))
+    [(topic, _, value)] = happy.take()
+    assert (topic, value["kind"], value["samples"]) == ("delivery.alert", "unlisted_code", ["what they said"])
+    later = bench(dict(happy.tables))
+    later.tick(NOW + 60 * MINUTE)
+    assert alerts(later) == [("unlisted_code", "cleared")]
 
 
 def test_recipients_faults_say_nothing_about_a_provider() -> None:

@@ -1,4 +1,8 @@
+from collections.abc import Iterable
+from itertools import permutations
 from typing import Any
+
+import pytest
 
 from app import avro
 from app.domain.policy import load_policy
@@ -9,12 +13,20 @@ from tests.agents.records import NOW, SECOND, Bench, Consumed
 
 HOUR = 3600 * SECOND
 DAY = 24 * HOUR
-RAW = {"raw_topic": "", "raw_partition": -1, "raw_offset": -1, "raw_sha256": ""}
+QUIET_S = 600
 
 
 def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Crediting(tables, load_policy(None), partitions), tables)
+    return Bench(Crediting(tables, load_policy(None), partitions, QUIET_S), tables)
+
+
+def keep_quiet(account: Bench, now: int) -> int:
+    """Let the clock pass until every input counts as read; return the time then."""
+    for _ in range(QUIET_S // 5 + 1):
+        account.tick(now)
+        now += 5 * SECOND
+    return now
 
 
 def command(kind: str, amount: int, message: str = "", name: str = "", at: int = NOW) -> Consumed:
@@ -35,7 +47,7 @@ def command(kind: str, amount: int, message: str = "", name: str = "", at: int =
     )
 
 
-def entry(kind: str, message: str, amount: int | None = None, at: int = NOW) -> Consumed:
+def entry(kind: str, message: str, amount: int | None = None, at: int = NOW, raw_partition: int = 0) -> Consumed:
     event = {
         "event_id": f"{kind}/{message}",
         "tenant": "acme",
@@ -48,7 +60,10 @@ def entry(kind: str, message: str, amount: int | None = None, at: int = NOW) -> 
         "received_at": at,
         "provider": "teekrr",
         "provider_event": "",
-        **RAW,
+        "raw_topic": "raw.teekrr",
+        "raw_partition": raw_partition,
+        "raw_offset": 0,
+        "raw_sha256": "",
     }
     return Consumed("credit.entry", 0, 0, b"acme/teekrr", avro.encode("credit.entry", event))
 
@@ -92,16 +107,70 @@ def test_an_open_reservation_is_reported_once_and_a_finished_message_leaves_the_
     account.process(command("grant", 100), command("reserve", 10, "open"), command("reserve", 10, "done"))
     account.process(entry("settle", "done"))
     figures(account)
-    account.tick(NOW + 73 * HOUR)
-    account.tick(NOW + 74 * HOUR)
+    keep_quiet(account, NOW + 71 * HOUR)
+    assert figures(account) == []
+    keep_quiet(account, NOW + 73 * HOUR)
     assert figures(account) == [("reservation_stale", 100, 80, 10, 10)]
-    account.process(command("grant", 1, name="later", at=NOW + 31 * DAY), now=NOW + 31 * DAY)
-    account.tick(NOW + 32 * DAY)
-    keys = [key for key, _ in account.tables[TABLE].items()]
-    assert sorted(keys) == [b"acme/teekrr", b"acme/teekrr\x1fopen"]
-    figures(account)
-    account.process(entry("settle", "done"), now=NOW + 32 * DAY)
-    assert {change[1:] for change in figures(account)} <= {(101, 81, 10, 10)}
+    later = keep_quiet(account, NOW + 31 * DAY)
+    assert sorted(key for key, _ in account.tables[TABLE].items()) == [b"acme/teekrr", b"acme/teekrr\x1fopen"]
+    account.process(command("reserve", 10, "done"), entry("settle", "done", at=later), now=later)
+    assert figures(account) == [
+        ("refused_too_old", 100, 80, 10, 10),
+        ("billed_without_reservation", 100, 80, 10, 10),
+    ]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_replay_in_which_inputs_are_behind_one_another_judges_nothing_too_early(order: tuple[int, ...]) -> None:
+    """After the first record of each: all commands of a hundred days, the reports of a raw partition, of the other."""
+    days = range(0, 100, 10)
+    inputs = [
+        [command("grant", 1000), *(command("reserve", 10, f"{day}", at=NOW + day * DAY) for day in days)],
+        [*failed_and_billed(days[0::2], raw_partition=0)],
+        [*failed_and_billed(days[1::2], raw_partition=1)],
+    ]
+    now = NOW + 200 * DAY
+    first, replay = bench(partitions=2), bench(partitions=2)
+    for record in sorted([record for each in inputs for record in each], key=received):
+        first.process(record, now=received(record))
+        first.tick(received(record))
+    keep_quiet(first, now)
+    assert figures(first)[-1] == ("billed_after_failed", 1000, 910, 0, 90)
+    for record in [each[0] for each in inputs] + [record for number in order for record in inputs[number][1:]]:
+        now += SECOND
+        replay.process(record, now=now)
+        replay.tick(now)
+    keep_quiet(replay, now)
+    assert "reservation_stale" not in {change[0] for change in figures(replay)}
+    assert dict(replay.tables[TABLE].items()) == dict(first.tables[TABLE].items())
+
+
+def failed_and_billed(days: Iterable[int], raw_partition: int) -> list[Consumed]:
+    """Return reports of a message for each of these days: first it failed, and twenty-nine days later it was billed."""
+    failed = [entry("release", f"{day}", at=NOW + day * DAY + HOUR, raw_partition=raw_partition) for day in days]
+    billed = [entry("settle", f"{day}", 9, at=NOW + (day + 29) * DAY, raw_partition=raw_partition) for day in days]
+    return sorted([*failed, *billed], key=received)
+
+
+def received(record: Consumed) -> int:
+    if record.topic == "credit.requested":
+        return record.timestamp * 1000
+    at: int = avro.decode(record.topic, record.value)["received_at"]
+    return at
+
+
+def test_a_worker_that_starts_judges_nothing_before_it_has_listened() -> None:
+    """Its inputs may be far behind: what is due by the clock waits until each was heard of, or silent for long."""
+    before = bench()
+    before.process(command("grant", 100), command("reserve", 10, "open"))
+    after = bench(dict(before.tables))
+    after.tick(NOW + 99 * DAY)
+    after.process(command("grant", 1, name="other", at=NOW + 99 * DAY), now=NOW + 99 * DAY)
+    after.tick(NOW + 99 * DAY)
+    assert [change[0] for change in figures(after)] == ["granted"]
+    after.process(entry("settle", "open", at=NOW + HOUR), now=NOW + 99 * DAY)
+    keep_quiet(after, NOW + 99 * DAY)
+    assert figures(after) == [("settled", 101, 91, 0, 10)]
 
 
 def test_a_record_of_an_account_in_a_foreign_partition_is_sent_on() -> None:

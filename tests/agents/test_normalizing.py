@@ -3,7 +3,11 @@ from typing import Any
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
+from app.classify import MAPPING_VERSION
+from app.classify.overlay import NO_OVERLAY, Overlay
+from app.classify.overlay_file import OVERLAY_COLUMNS, parse_overlay
 from app.faust_batches.batch import partition_of
 from app.faust_batches.store import MemoryRows
 from app.raw_records import headers
@@ -39,9 +43,9 @@ def raw(
     return Consumed(topic, 0, offset, MESSAGE.encode(), value, found)
 
 
-def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1) -> Bench:
+def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1, overlay: Overlay = NO_OVERLAY) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Normalizing(tables, WAITING, partitions), tables)
+    return Bench(Normalizing(tables, WAITING, overlay, partitions), tables)
 
 
 def failures(sent: list[tuple[str, bytes | None, Any]]) -> list[tuple[bytes | None, str, str]]:
@@ -72,6 +76,19 @@ def test_a_failure_whose_created_event_never_comes_goes_out_without_recipient() 
     assert failures(after.take()) == [(f"acme/~prelude/{MESSAGE}".encode(), "", "invalid_recipient")]
 
 
+def test_an_overlay_judges_when_a_failure_comes_and_not_when_its_recipient_does() -> None:
+    """A worker that was restarted without the overlay sends on what waited as it was judged."""
+    row = "acme,row,prelude:reason:unknown_recipient,,recipient_disabled,RECIPIENT,PERMANENT,"
+    overlay = parse_overlay("own", f"{','.join(OVERLAY_COLUMNS)}\n{row}\n")
+    before = bench(overlay=overlay)
+    before.process(raw(FAILED))
+    after = bench(dict(before.tables))
+    after.process(raw(CREATED, offset=1))
+    (judged,) = [value for topic, _, value in after.take() if topic == "delivery.failed"]
+    assert (judged["recipient"], judged["reason"]) == ("+33612345678", "recipient_disabled")
+    assert judged["mapping_version"] == MAPPING_VERSION + overlay.version
+
+
 def test_a_message_is_forgotten_after_its_retention() -> None:
     """Rows leave the table, with a tombstone."""
     forgetful = bench()
@@ -99,6 +116,19 @@ def test_a_record_without_tenant_is_a_dead_letter() -> None:
     unhappy.process(raw(FAILED, topic="raw.teekrr", found=[]))
     assert [topic for topic, _, _ in unhappy.take()] == ["dead.letter"]
     assert unhappy.headers[0]["error-text"] == b"header tenant: missing; every raw record needs one"
+
+
+def test_failures_with_an_unlisted_code_are_counted_by_provider_and_channel() -> None:
+    """Whatever the code, so that nobody can fill the list of what is counted; a listed one is not among them."""
+    labels = {"provider": "prelude", "channel": "sms"}
+
+    def counted() -> float:
+        return REGISTRY.get_sample_value("undelivered_unlisted_codes_total", labels) or 0.0
+
+    before = counted()
+    new = {**FAILED, "payload": {**FAILED["payload"], "reason": "new"}}
+    bench().process(raw(FAILED), raw(new, offset=1), raw({**new, "id": "evt_3"}, offset=2))
+    assert counted() == before + 2
 
 
 def test_a_prelude_record_in_a_foreign_partition_is_sent_on_to_its_own_once() -> None:

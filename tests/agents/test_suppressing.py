@@ -1,7 +1,11 @@
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from app import avro
-from app.domain.policy import load_policy
+from app.domain.outages import Outage, Outages
+from app.domain.policy import load_policy, parse_policy
 from app.events import DeliveryFailed
 from app.faust_batches.batch import partition_of
 from app.faust_batches.store import MemoryRows
@@ -19,7 +23,7 @@ class Health(ProviderHealthReader):
 
     def __init__(self, *degraded: Route) -> None:
         super().__init__({})
-        self._degraded = set(degraded)
+        self._outages = dict.fromkeys(degraded, Outages((Outage(0, None),)))
 
 
 def bench(tables: dict[str, MemoryRows] | None = None, *degraded: Route, partitions: int = 1) -> Bench:
@@ -54,6 +58,23 @@ def record(topic: str, event: Any, offset: int = 0) -> Consumed:  # noqa: ANN401
     return Consumed(topic, 0, offset, key, avro.encode(topic, event))
 
 
+REQUEST = {
+    "event_id": "r1",
+    "tenant": "acme",
+    "channel": "",
+    "recipient": "0033 6 12 34 56 78",
+    "action": "suppress",
+    "reason": "recipient_opted_out",
+    "occurred_at": NOW,
+    "requested_by": "support:jane",
+    "until": None,
+    "note": "",
+    "raw_topic": "",
+    "raw_partition": -1,
+    "raw_offset": -1,
+    "raw_sha256": "",
+    "received_at": None,
+}
 GONE = failure(1, Attribution.RECIPIENT, Permanence.PERMANENT, Reason.INVALID_RECIPIENT)
 
 
@@ -118,40 +139,131 @@ def test_a_degraded_provider_holds_nothing_transient_against_a_recipient() -> No
     assert changes(unguarded) == [("sms", "suppressed", "mailbox_full", "failure")]
 
 
-def test_a_failure_without_recipient_is_counted_and_touches_no_row() -> None:
-    """Nobody can be told of it, the provider's rate still knows it."""
+def confirmation(number: int, kind: str, at: int = NOW) -> dict[str, Any]:
+    """Return good news about a message whose recipient nobody named."""
+    failed = failure(number, Attribution.UNKNOWN, Permanence.UNDETERMINED, Reason.UNKNOWN, at, recipient="")
+    names = [field["name"] for field in avro._codec_schema("delivery.confirmed")["fields"]]
+    return {name: {**failed, "kind": kind}[name] for name in names}
+
+
+def counts(found: Bench) -> list[tuple[str, int]]:
+    return [(value["outcome"], value["count"]) for topic, _, value in found.take() if topic == "delivery.stats"]
+
+
+def test_a_failure_without_recipient_counts_once_and_suppresses_nobody() -> None:
+    """A copy counts no more, in the same batch, in a later one, and when the worker was restarted in between."""
+    unaddressed = record("delivery.failed", {**GONE, "recipient": ""})
+    before = bench()
+    before.process(unaddressed, unaddressed)
+    assert [(topic, value["count"]) for topic, _, value in before.take()] == [("delivery.stats", 1)]
+    before.process(unaddressed)
+    assert before.take() == []
+    after = bench(dict(before.tables))
+    after.process(unaddressed)
+    assert after.take() == []
+    assert list(after.tables[TABLE].items()) == [(f"~acme/{GONE['event_id']}".encode(), b'{"at":%d}' % NOW)]
+
+
+def test_a_delivery_without_recipient_counts_once() -> None:
+    """Each event of a message is one of its own; what was accepted is not remembered."""
     happy = bench()
-    happy.process(record("delivery.failed", {**GONE, "recipient": ""}))
-    assert [topic for topic, _, _ in happy.take()] == ["delivery.stats"]
-    assert list(happy.tables[TABLE].items()) == []
+    for event in (confirmation(1, "delivered"), confirmation(2, "read"), confirmation(1, "delivered")):
+        happy.process(record("delivery.confirmed", event))
+    assert counts(happy) == [("delivered", 1), ("read", 1)]
+    happy.process(record("delivery.confirmed", confirmation(3, "accepted")))
+    assert len(list(happy.tables[TABLE].items())) == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_report_without_recipient_is_forgotten_after_fifteen_days(restarted: bool) -> None:  # noqa: FBT001 - a parameter
+    """Also when the worker was restarted in between; a copy that comes later counts again."""
+    before = bench()
+    before.process(record("delivery.failed", {**GONE, "recipient": ""}))
+    before.take()
+    after = bench(dict(before.tables)) if restarted else before
+    after.tick(NOW + 15 * DAY - SECOND)
+    assert len(list(after.tables[TABLE].items())) == 1
+    after.tick(NOW + 15 * DAY)
+    assert list(after.tables[TABLE].items()) == []
+    after.process(record("delivery.failed", {**GONE, "recipient": ""}), now=NOW + 15 * DAY)
+    assert counts(after) == [("failed", 1)]
+
+
+def test_a_request_without_an_address_changes_nothing() -> None:
+    happy = bench()
+    happy.process(record("suppression.requested", {**REQUEST, "recipient": " "}))
+    assert (happy.take(), list(happy.tables[TABLE].items())) == ([], [])
 
 
 def test_a_request_is_brought_to_the_partition_of_its_address() -> None:
     """A person may write an address in any way and a producer may hash its key differently."""
-    request = {
-        "event_id": "r1",
-        "tenant": "acme",
-        "channel": "",
-        "recipient": "0033 6 12 34 56 78",
-        "action": "suppress",
-        "reason": "recipient_opted_out",
-        "occurred_at": NOW,
-        "requested_by": "support:jane",
-        "until": None,
-        "note": "",
-        "raw_topic": "",
-        "raw_partition": -1,
-        "raw_offset": -1,
-        "raw_sha256": "",
-    }
     key = f"acme/{PERSON}".encode()
     partitions = next(count for count in range(2, 50) if partition_of(key, count) != 0)
     away = bench(partitions=partitions)
-    away.process(record("suppression.requested", request))
-    assert away.take() == [("suppression.requested", key, {**request, "recipient": PERSON})]
+    away.process(record("suppression.requested", REQUEST))
+    assert away.take() == [("suppression.requested", key, {**REQUEST, "recipient": PERSON})]
     home = bench()
-    home.process(record("suppression.requested", request))
+    home.process(record("suppression.requested", REQUEST))
     assert [change[:2] for change in changes(home)] == [("sms", "suppressed"), ("whatsapp", "suppressed")]
+
+
+@pytest.mark.parametrize(
+    ("received_at", "since"),
+    [(NOW - DAY, NOW - DAY), (None, NOW)],
+    ids=["by webhook: its receipt", "by a person: the record's timestamp"],
+)
+def test_a_request_with_a_broken_clock_is_dated_by_its_receipt(received_at: int | None, since: int) -> None:
+    """A replay writes a webhook's request anew, later: its row is the same, byte for byte."""
+    request = {**REQUEST, "recipient": PERSON, "occurred_at": NOW + 900 * DAY, "received_at": received_at}
+    first, replayed = bench(), bench()
+    first.process(record("suppression.requested", request))
+    later = NOW if received_at is None else NOW + 3 * DAY
+    again = replace(record("suppression.requested", request), timestamp=later // 1000)
+    replayed.process(again, now=later)
+    assert [value["since"] for _, _, value in first.take()] == [since, since]
+    assert [value["since"] for _, _, value in replayed.take()] == [since, since]
+    assert list(first.tables[TABLE].items()) == list(replayed.tables[TABLE].items())
+
+
+def test_a_dry_run_is_told_on_a_topic_of_its_own() -> None:
+    """Failures there, opt-outs where everybody reads; ids and topics agree in the headers, too."""
+    policy = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
+    tables: dict[str, MemoryRows] = {TABLE: MemoryRows()}
+    trial = Bench(Suppressing(tables, policy, Health(), 1), tables)
+    stop = failure(2, Attribution.RECIPIENT, Permanence.PERMANENT, Reason.RECIPIENT_OPTED_OUT)
+    trial.process(record("delivery.failed", GONE), record("delivery.failed", stop, 1))
+    sent = trial.take()
+    assert [(topic, value.get("cause")) for topic, _, value in sent] == [
+        ("suppression.trial", "failure"),
+        ("suppression.changed", "opt_out"),
+        ("delivery.stats", None),
+        ("delivery.stats", None),
+    ]
+    assert len({value["event_id"] for _, _, value in sent[:2]}) == 2
+    assert [headers["ce_type"] for headers in trial.headers[:2]] == [
+        b"undelivered.suppression.trial.v1",
+        b"undelivered.suppression.changed.v1",
+    ]
+    trial.tick(NOW + 30 * DAY)
+    assert [(topic, value["state"]) for topic, _, value in trial.take()] == [("suppression.trial", "allowed")]
+
+
+@pytest.mark.parametrize("recipient", [PERSON, ""])
+def test_a_correction_by_a_replay_is_passed_over(recipient: str) -> None:
+    """It is for consumers: neither row nor counts nor suppression follow from it, also if it is the first of its id."""
+    happy = bench()
+    correction = record("delivery.failed", {**GONE, "recipient": recipient})
+    happy.process(replace(correction, headers=[("ce_id", b"1"), ("replayed", b"1.0")]))
+    assert (happy.take(), list(happy.tables[TABLE].items())) == ([], [])
+
+
+def test_a_request_by_a_replay_takes_effect() -> None:
+    """The state that follows from a new judgement comes in this way."""
+    happy = bench()
+    happy.process(
+        replace(record("suppression.requested", {**REQUEST, "recipient": PERSON}), headers=[("replayed", b"1")])
+    )
+    assert [change[:2] for change in changes(happy)] == [("sms", "suppressed"), ("whatsapp", "suppressed")]
 
 
 def test_bytes_that_are_no_record_become_a_dead_letter() -> None:

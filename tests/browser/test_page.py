@@ -48,6 +48,8 @@ def stats(tenant: str, hours_ago: int, count: int, provider: str, reason: str, a
         "minute": time.time_ns() // 1000 - hours_ago * HOUR,
         "count": count,
         "sample_code": "",
+        "unlisted": False,
+        "samples": [],
     }
 
 
@@ -106,6 +108,7 @@ def alert(key: str, summary: str, action: str, state: str = "raised") -> Deliver
         "sample_code": "meta:133010",
         "observed": 1.0,
         "threshold": 1.0,
+        "samples": ["the provider's words", SCRIPT] if state == "raised" else [],
         "occurred_at": time.time_ns() // 1000 - HOUR // 3,
     }
 
@@ -191,6 +194,7 @@ async def test_a_person_signs_in_and_sees_everything(tmp_path: Path) -> None:
         assert await texts(tab, ".alert.raised .what") == [
             "A sender number, id or domain of ours is not registered for whatsapp at teekrr."
         ]
+        assert await texts(tab, ".alert.raised li") == ["the provider's words", SCRIPT]
         assert await texts(tab, ".alert.cleared .what") == ["Over: prelude refuses our credentials on sms."]
         charts = await texts(tab, "figcaption")
         assert [each.split()[0] for each in charts] == ["teekrr", "webex-interact", "prelude", "treble"]

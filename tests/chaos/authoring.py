@@ -51,14 +51,22 @@ class Ordered(NamedTuple):
     keyless: bool = False
     """Written without its key, to any partition."""
 
+    def timestamp_ms(self, base: Micros) -> int:
+        """Return the timestamp of its record; a grant, which comes first of all, is as old as it says."""
+        if self.command and not self.turn:
+            return self.command["occurred_at"] // 1000
+        return min(self.turn, base) // 1000
+
 
 class Author:
     """What stories are written with."""
 
-    def __init__(self, rng: Random, base: Micros, people: People, shuffle: Micros) -> None:
+    def __init__(self, rng: Random, base: Micros, people: People, shuffle: Micros, forget_days: int) -> None:
         self.rng = rng
         self.base = base
         self.people = people
+        self.forget_days = forget_days
+        """How long the product remembers a message after it was heard of."""
         self.items: list[Ordered] = []
         self.webhooks = 0
         self._shuffle = shuffle
@@ -82,14 +90,7 @@ class Author:
 
     def tenant(self) -> str:
         """Return whose message the next one is, where no credit is involved."""
-        return self.rng.choices(("acme", "bistro", TRIAL), (80, 15, 5))[0]
-
-    def real_tenant(self) -> str:
-        """Return whose message the next one is, where somebody opts out or asks for something.
-
-        For a tenant in dry run it depends on the order whether the end of that is told as a fact.
-        """
-        return self.rng.choices(("acme", "bistro"), (80, 20))[0]
+        return self.rng.choices(("acme", "bistro", TRIAL), (70, 15, 15))[0]
 
     def moment(self, days: float) -> Micros:
         """Return a moment of the last days, in whole milliseconds."""
@@ -103,9 +104,8 @@ class Author:
                 return self.base - days * DAY + _QUIET
         return at
 
-    def pick(self, kinds: Sequence[Kind], *, opt_outs: bool = True) -> Kind:
+    def pick(self, kinds: Sequence[Kind]) -> Kind:
         """Draw a kind of failure by its weight."""
-        kinds = [kind for kind in kinds if opt_outs or kind.reason != "recipient_opted_out"]
         return self.rng.choices(kinds, [kind.weight for kind in kinds])[0]
 
     def send(self, provider: str, payer: Payer, key: str, body: Body | bytes, at: Micros, meaning: Meaning) -> None:
@@ -131,9 +131,16 @@ class Author:
         self.items.append(Ordered(self.turn_after(at), request=request))
 
     def command(
-        self, payer: Payer, kind: str, amount: int, at: Micros, message: str = "", currency: str = CURRENCY
+        self,
+        payer: Payer,
+        kind: str,
+        amount: int,
+        at: Micros,
+        message: str = "",
+        currency: str = CURRENCY,
+        delay: Micros = 0,
     ) -> CreditRequested:
-        """Send a command of billing; grants come first of all."""
+        """Send a command of billing, so much later than it says; grants come first of all."""
         command: CreditRequested = {
             "event_id": f"{kind}-{self.number()}",
             "tenant": payer.tenant,
@@ -146,11 +153,18 @@ class Author:
             "requested_by": "billing",
             "note": "",
         }
-        turn = 0 if kind == "grant" else self.turn_after(at)
-        self.items.append(Ordered(turn, command=command))
+        if kind == "grant":
+            self.items.append(Ordered(0, command=command))
+        else:
+            self.command_again(command, delay)
         if self.rng.random() < 0.05:
-            self.items.append(Ordered(self.turn_after(at), command=command))
+            self.command_again(command, delay)
         return command
+
+    def command_again(self, command: CreditRequested, delay: Micros) -> None:
+        """Send a command at some time after it is due."""
+        turn = self.settled(self.turn_after(command["occurred_at"] + delay))
+        self.items.append(Ordered(turn, command=command))
 
 
 def payers() -> tuple[Payer, ...]:

@@ -28,6 +28,7 @@ TEEKRR_FAILED = (
     Kind(3, "whatsapp", "131047", "Re-engagement message", "session_window_closed", "CONTENT", _P),
     Kind(3, "whatsapp", "133010", "Phone number not registered", "sender_not_registered", "SENDER", _P),
     Kind(3, "whatsapp", "131000", "Something went wrong", "provider_error", "PROVIDER", _T),
+    Kind(2, "whatsapp", "131199", "Something new", "unknown", "UNKNOWN", _U),
     Kind(2, "whatsapp", "130472", "User's number is part of an experiment", "marketing_limited", "PROVIDER", _U),
     Kind(10, "sms", "", "Absent subscriber", "recipient_unavailable", "RECIPIENT", _T),
     Kind(8, "sms", "", "Unknown subscriber", "invalid_recipient", "RECIPIENT", _P),

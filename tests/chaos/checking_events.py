@@ -139,6 +139,7 @@ def _opted_out(webhook: Webhook) -> tuple[str, Fields]:
         "action": "suppress",
         "reason": "recipient_opted_out",
         "occurred_at": told.at,
+        "received_at": webhook.received_at,
         "requested_by": told.by,
     }
     return told.identity, fields

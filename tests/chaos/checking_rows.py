@@ -1,39 +1,31 @@
 """Compares every row of the tables with the oracle."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from tests.chaos.emissions import Emissions
 from tests.chaos.findings import Findings
-from tests.chaos.oracle_credit import CreditOracle, account_tree, message_tree
-from tests.chaos.oracle_recipients import RecipientOracle, newest_minutes, row_tree
+from tests.chaos.oracle_credit import Account, CreditOracle, account_tree, forgotten_tree, message_tree
+from tests.chaos.oracle_memory import remembered
+from tests.chaos.oracle_recipients import RecipientOracle
+from tests.chaos.recipient_trees import row_trees
 from tests.chaos.webhooks import Micros
 
-_ID_LENGTH = 10
 _SEPARATOR = "\x1f"
 MONEY = ("granted", "available", "reserved", "spent")
-_FEW_IDS = 64
-"""So many ids a row remembers whatever their age; of one with more this suite's longest memory is not compared."""
 
 Rows = Mapping[bytes, bytes]
 
 
 def check_recipients(rows: Rows, oracle: RecipientOracle, now: Micros, findings: Findings) -> None:
-    """Compare the rows of recipients, to the last field, and how many ids they remember."""
-    wanted = {f"{tenant}/{recipient}": (tenant, row) for (tenant, recipient), row in oracle.rows.items()}
+    """Compare the rows of recipients, to the last field and the last id they remember."""
+    wanted = row_trees(oracle, now)
     found = {key.decode(): orjson.loads(value) for key, value in rows.items()}
     for key in wanted.keys() | found.keys():
-        if key not in wanted:
-            findings.compare_row("recipient nobody sent", key, found[key], None)
-            continue
-        tenant, row = wanted[key]
-        tree = found.get(key)
-        remembered = _ids(tree.pop("memory")) if tree else 0
-        findings.compare_row("recipient", key, tree, row_tree(tenant, row, now))
-        if len(row.seen) <= _FEW_IDS:
-            findings.expect("ids in the row of", key, remembered, len(row.seen))
+        what = "recipient" if key in wanted else "recipient nobody sent"
+        findings.compare_row(what, key, found.get(key), wanted.get(key))
 
 
 def check_credit(rows: Rows, oracle: CreditOracle, currency: str, now: Micros, findings: Findings) -> None:
@@ -41,18 +33,14 @@ def check_credit(rows: Rows, oracle: CreditOracle, currency: str, now: Micros, f
     found = {key.decode(): orjson.loads(value) for key, value in rows.items()}
     wanted: dict[str, dict[str, Any]] = {}
     for name, account in oracle.accounts.items():
-        wanted[name] = account_tree(account, currency, now)
+        wanted[name] = account_tree(account, currency, now) | forgotten_tree(account, now, oracle.forget_days)
+        wanted[name] |= _ids(found.get(name, {}), account)
         for message_id, message in account.messages.items():
-            if message.seen:
+            if not message.is_forgotten(now, oracle.forget_days):
                 wanted[f"{name}{_SEPARATOR}{message_id}"] = message_tree(message, now)
     for key in wanted.keys() | found.keys():
         tree = found.get(key, {})
-        if _SEPARATOR in key:
-            tree = {**tree, "seen": len(tree.get("seen", "")) // _ID_LENGTH}
-        else:
-            remembered = _ids(tree.pop("memory", {}))
-            expected = oracle.accounts[key].remembered if key in oracle.accounts else ()
-            findings.expect("ids in the row of", key, remembered, len(expected))
+        if _SEPARATOR not in key:
             row = wanted.get(key, {})
             findings.credit_difference += sum(abs(tree.get(name, 0) - row.get(name, 0)) for name in MONEY)
         findings.compare_row("credit", key, tree, wanted.get(key))
@@ -70,13 +58,20 @@ def check_messages(rows: Rows, emissions: Emissions, findings: Findings) -> None
         findings.compare_row("message", key, found.get(key), wanted.get(key))
 
 
-def check_rates(rows: Rows, oracle: RecipientOracle, findings: Findings) -> None:
-    """Compare the counts of the newest half hour of each provider on a channel."""
-    wanted = newest_minutes(oracle.stats.items())
-    found = {key.decode(): orjson.loads(value)["minutes"] for key, value in rows.items()}
-    for key in wanted.keys() | found.keys():
-        findings.compare_row("rates", key, found.get(key), wanted.get(key))
+def _ids(tree: Mapping[str, Any], account: Account) -> dict[str, dict[str, str]]:
+    """Return the ids that an account must remember; of copies whichever was read first counts, so its row may choose.
+
+    All was received within fourteen days: neither the limits of recipients nor those of accounts make it forget any.
+    """
+    parts = {"memory": account.remembered, "undated": account.undated}
+    return {name: _memory(tree.get(name, {}), ids) for name, ids in parts.items() if ids}
 
 
-def _ids(days: Mapping[str, str]) -> int:
-    return sum(len(day) for day in days.values()) // _ID_LENGTH
+def _memory(found: Mapping[str, str], ids: Mapping[str, Sequence[Micros]]) -> dict[str, str]:
+    def is_found(event_id: str, at: Micros) -> bool:
+        return all(mark in found.get(day, "") for day, mark in remembered({event_id: at}).items())
+
+    chosen = {}
+    for event_id, receipts in ids.items():
+        chosen[event_id] = next((at for at in receipts if is_found(event_id, at)), receipts[0])
+    return remembered(chosen)

@@ -6,7 +6,7 @@ from typing import Any
 from app import avro
 from app.topics import Topic
 from tests.chaos.findings import Findings
-from tests.chaos.oracle_recipients import TRIAL, RecipientOracle
+from tests.chaos.oracle_recipients import RecipientOracle
 from tests.chaos.oracle_rules import FOREVER, Standing
 from tests.chaos.reading import Stored
 from tests.chaos.webhooks import Micros
@@ -86,10 +86,11 @@ class StateCheck:
 
     def _compare_suppressions(self, oracle: RecipientOracle, now: Micros) -> None:
         wanted: dict[str, dict[str, State]] = {name: {} for name in self.suppressions}
-        for tenant, recipient, channel, found in oracle.suppressions(now):
-            trial = tenant == TRIAL and found.cause == "failure"
-            states = wanted[Topic.SUPPRESSION_TRIAL if trial else Topic.SUPPRESSION_CHANGED]
-            states[f"{tenant}/{recipient}/{channel}"] = _announced(found)
+        for key, found in oracle.judgements(now):
+            if found.real:
+                wanted[Topic.SUPPRESSION_CHANGED][key] = _announced(found.real)
+            if found.trial:
+                wanted[Topic.SUPPRESSION_TRIAL][key] = _announced(found.trial)
         for topic, states in self.suppressions.items():
             for key in states.keys() | wanted[topic].keys():
                 last = states.get(key)

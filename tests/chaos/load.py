@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from app.events import CreditRequested, SuppressionRequested
 from tests.chaos import other_stories, teekrr_stories
-from tests.chaos.authoring import HOUR, Author, Ordered, payers
+from tests.chaos.authoring import DAY, HOUR, Author, Ordered, payers
 from tests.chaos.people import People
 from tests.chaos.webhooks import Micros, Webhook, other_bytes
 
@@ -15,6 +15,9 @@ Story = Callable[[Author], None]
 _STORIES: tuple[tuple[int, Story], ...] = (
     (560, teekrr_stories.tell),
     (4, teekrr_stories.forgotten_reservation),
+    (8, teekrr_stories.late_charge),
+    (4, teekrr_stories.late_reservation),
+    (6, teekrr_stories.undated_reservation),
     (170, other_stories.webex_message),
     (130, other_stories.prelude_message),
     (12, other_stories.prelude_subscription),
@@ -25,11 +28,15 @@ _STORIES: tuple[tuple[int, Story], ...] = (
 )
 
 
+_MANY_DELIVERIES = 8
+"""People of whom a row hears so much that it forgets."""
+
+
 class Shape(NamedTuple):
     """What a load is to be like."""
 
     events: int
-    """Webhooks, copies included."""
+    """Webhooks, copies included; about a thousand more are of people of whom much is heard."""
     duplicates: float
     """Share of webhooks that are exact copies."""
     near_duplicates: float
@@ -40,21 +47,38 @@ class Shape(NamedTuple):
     base: Micros
     """The present, as far as the load is concerned."""
 
+    @property
+    def forget_days(self) -> int:
+        """How long a message is remembered after it was heard of: longer than what concerns it may be apart.
+
+        A copy may be sent after twice the hours. A day more is one after which suppressions end, so no moment of the
+        load is so long ago that it depends on the run whether something is forgotten.
+        """
+        return 5 if self.shuffle_hours <= 48 else 29
+
+
+class Commanded(NamedTuple):
+    """A command of billing, and when it is received."""
+
+    command: CreditRequested
+    at: Micros
+
 
 class Load(NamedTuple):
     """What is published, in the order in which it is."""
 
     items: list[Ordered]
     webhooks: list[Webhook]
-    commands: list[CreditRequested]
+    commands: list[Commanded]
     requests: list[SuppressionRequested]
+    forget_days: int
 
 
 def make_load(shape: Shape) -> Load:
     """Write stories until there are enough webhooks, copy some of them, and bring all into their order."""
     rng = Random(shape.seed)  # noqa: S311 - load, no secret
     people = People(rng, max(200, min(shape.events // 8, 100_000)))
-    author = Author(rng, shape.base, people, round(shape.shuffle_hours * HOUR))
+    author = Author(rng, shape.base, people, round(shape.shuffle_hours * HOUR), shape.forget_days)
     for payer in payers():
         teekrr_stories.open_account(author, payer)
     stories, weights = [story for _, story in _STORIES], [weight for weight, _ in _STORIES]
@@ -63,18 +87,24 @@ def make_load(shape: Shape) -> Load:
         for story in rng.choices(stories, weights, k=50):
             story(author)
     _send_again(author, exact, near)
-    items = [_without_key(rng, item) for item in sorted(author.items, key=lambda item: item.turn)]
+    # no copies of these: what a row has forgotten would count again
+    for _ in range(_MANY_DELIVERIES):
+        other_stories.many_deliveries(author)
+    # a record without its key takes a while to its partition: what it is about must not be forgotten meanwhile
+    recent = shape.base - (shape.forget_days - 1) * DAY
+    items = [_without_key(rng, item, recent) for item in sorted(author.items, key=lambda item: item.turn)]
     return Load(
         items,
         [item.webhook for item in items if item.webhook],
-        [item.command for item in items if item.command],
+        [Commanded(item.command, item.timestamp_ms(shape.base) * 1000) for item in items if item.command],
         [item.request for item in items if item.request],
+        shape.forget_days,
     )
 
 
-def _without_key(rng: Random, item: Ordered) -> Ordered:
+def _without_key(rng: Random, item: Ordered, recent: Micros) -> Ordered:
     """Leave the key out now and then, where the product undertakes to bring a record to its partition."""
-    movable = item.webhook.provider == "prelude" if item.webhook else item.turn > 0
+    movable = item.webhook.provider == "prelude" if item.webhook else not item.command or item.turn > recent
     return item._replace(keyless=movable and rng.random() < 0.02)
 
 

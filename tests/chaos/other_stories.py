@@ -1,7 +1,7 @@
 """What happens to messages sent through the other providers, and what people ask for."""
 
 from app.events import SuppressionRequested
-from tests.chaos.authoring import DAY, HOUR, MINUTE, SECOND, TRIAL, Author, Payer
+from tests.chaos.authoring import DAY, HOUR, MINUTE, SECOND, Author, Payer
 from tests.chaos.catalogue import NEVER_TRIED, PRELUDE_FAILED, TREBLE_FAILED, Kind
 from tests.chaos.people import Person, spelled
 from tests.chaos.webhooks import (
@@ -24,7 +24,7 @@ def webex_message(author: Author) -> None:
     rng = author.rng
     tenant, person, at = author.tenant(), author.people.draw(), author.moment(_DAYS)
     plots = (("submitted", "delivered"), ("submitted", "delivered", "clicked"), ("failed",), ("opt_out",))
-    steps = rng.choices(plots, (50, 15, 30, 0 if tenant == TRIAL else 5))[0]
+    steps = rng.choices(plots, (50, 15, 30, 5))[0]
     number = author.number()
     for step, status in enumerate(steps):
         _webex(author, tenant, person, f"tid_{number}", at + step * SECOND, status)
@@ -99,7 +99,7 @@ def _prelude_status(
 
 def prelude_subscription(author: Author) -> None:
     """Let somebody write STOP, and perhaps START."""
-    tenant, person, at = author.real_tenant(), author.people.draw(), author.moment(_DAYS)
+    tenant, person, at = author.tenant(), author.people.draw(), author.moment(_DAYS)
     for step, name in enumerate(("unsubscribed", "subscribed")[: author.rng.choice((1, 1, 2))]):
         number, then = author.number(), at + step * HOUR
         identity = f"{tenant}/prelude/{number}"
@@ -114,8 +114,7 @@ def prelude_subscription(author: Author) -> None:
 def treble_message(author: Author) -> None:
     """Let a deployment of treble.ai fail."""
     tenant = author.tenant()
-    kind = author.pick(TREBLE_FAILED, opt_outs=tenant != TRIAL)
-    _treble(author, tenant, author.people.draw(), author.moment(_DAYS), kind)
+    _treble(author, tenant, author.people.draw(), author.moment(_DAYS), author.pick(TREBLE_FAILED))
 
 
 def _treble(author: Author, tenant: str, person: Person, at: Micros, kind: Kind) -> None:
@@ -134,6 +133,16 @@ def strange_date(author: Author) -> None:
     for at in rng.choice(((old,), (broken,), (old, author.moment(_DAYS)), (old, broken, old - MINUTE))):
         _treble(author, "acme", person, at, TREBLE_FAILED[0])
         _webex(author, "acme", person, f"tid_{author.number()}", at - DAY, "delivered")
+    if rng.random() < 0.5:
+        _webex(author, "acme", person, f"tid_{author.number()}", broken, "opt_out")
+
+
+def many_deliveries(author: Author) -> None:
+    """Send one person about as many messages as a row remembers whatever their age, and some of long ago before."""
+    person = author.people.draw_rare()
+    old = [author.base - days * DAY for days in (45, 45, 50, 60)]
+    for at in [*old, *(author.moment(_DAYS) for _ in range(author.rng.randrange(120, 136)))]:
+        _webex(author, "acme", person, f"tid_{author.number()}", at, "delivered")
 
 
 def malformed(author: Author) -> None:
@@ -153,7 +162,7 @@ def malformed(author: Author) -> None:
 def request(author: Author) -> None:
     """Let a person or another system ask to suppress or to lift; some suppressions end while the load runs."""
     rng = author.rng
-    person, tenant, number = author.people.draw(), author.real_tenant(), author.number()
+    person, tenant, number = author.people.draw(), author.tenant(), author.number()
     at = author.moment(_DAYS)
     channel, address = rng.choice((("sms", person.phone), ("email", person.email), ("", person.phone)))
     until = rng.choice((None, author.base + rng.randrange(20, 40) * SECOND, author.base + 5 * DAY))
@@ -180,6 +189,7 @@ def request(author: Author) -> None:
         "raw_partition": -1,
         "raw_offset": -1,
         "raw_sha256": "",
+        "received_at": None,
     }
     author.ask(request, at)
     if rng.random() < 0.1:

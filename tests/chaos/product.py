@@ -24,7 +24,7 @@ _SHOWN = 1500
 
 POLICY = """
 [alerts]
-least_reports = 1000000000 # the outage guard looks at what arrived when, which no oracle can know
+least_reports = 1000000000 # outages are announced by what arrived when, which no oracle can know
 
 [dry_run]
 tenants = ["trial"]
@@ -56,11 +56,21 @@ class Deployment(NamedTuple):
     folder: Path
 
 
-def deployment(bootstrap: str, folder: Path, *, store: str, partitions: int, brokers: int, version: int) -> Deployment:
+def deployment(
+    bootstrap: str,
+    folder: Path,
+    *,
+    store: str,
+    partitions: int,
+    brokers: int,
+    version: int,
+    forget_days: int,
+    quiet_s: float,
+) -> Deployment:
     """Describe a version of the product; its rows on disk and logs lie in ``folder``."""
     folder.mkdir()
     policy = folder / "policy.toml"
-    policy.write_text(POLICY, encoding="utf-8")
+    policy.write_text(f"{POLICY}\n[credit]\nforget_days = {forget_days}\n", encoding="utf-8")
     values = {
         "bootstrap_servers": bootstrap,
         "application_version": str(version),
@@ -72,6 +82,7 @@ def deployment(bootstrap: str, folder: Path, *, store: str, partitions: int, bro
         "policy_file": str(policy),
         # an event whose recipient is not known waits to the end: how long would depend on the clock
         "parked_wait_s": "86400",
+        "credit_quiet_s": str(quiet_s),
     }
     settings = Settings.model_validate(values)
     return Deployment(settings, {f"UNDELIVERED_{name.upper()}": value for name, value in values.items()}, folder)

@@ -56,7 +56,7 @@ async def _send(producer: AIOKafkaProducer, item: Ordered, number: int, base: Mi
 
 
 def _record(item: Ordered, number: int, base: Micros) -> _Record:
-    timestamp_ms = min(item.turn, base) // 1000
+    timestamp_ms = item.timestamp_ms(base)
     if item.webhook:
         webhook = item.webhook
         about = headers(webhook.tenant, webhook.received_at, "chaos", verified=True, account=webhook.account)
@@ -66,7 +66,6 @@ def _record(item: Ordered, number: int, base: Micros) -> _Record:
     if item.command:
         command = item.command
         value = avro.encode(Topic.CREDIT_REQUESTED, command)
-        timestamp_ms = timestamp_ms or command["occurred_at"] // 1000
         return _Record(Topic.CREDIT_REQUESTED, value, command["account"].encode(), [], timestamp_ms)
     request = item.request
     if request is None:

@@ -33,6 +33,8 @@ _EXPIRIES_S = 45.0
 
 _STALLED_S = 15
 """Longer than a rebalance after a kill."""
+_QUIET_S = 60.0
+"""Longer than kills and rebalances keep a worker from reading; a frozen broker does so in addition."""
 
 
 class Options(NamedTuple):
@@ -92,8 +94,16 @@ async def run(options: Options) -> Outcome:
 
 
 async def _deploy(options: Options, cluster: Cluster, folder: Path, store: str, version: int) -> Deployment:
+    plan = options.plan
     described = deployment(
-        cluster.bootstrap, folder, store=store, partitions=options.partitions, brokers=options.brokers, version=version
+        cluster.bootstrap,
+        folder,
+        store=store,
+        partitions=options.partitions,
+        brokers=options.brokers,
+        version=version,
+        forget_days=options.shape.forget_days,
+        quiet_s=_QUIET_S + (plan.pause_s if plan.broker_pauses else 0),
     )
     await create_topics(described.settings)
     return described
@@ -125,8 +135,13 @@ async def _work(options: Options, load: Load, cluster: Cluster, first: Deploymen
     log.say("published, all faults done")
     await progress.wait_until_idle(options.keep_going_s, pool.look_after)
     log.say(f"idle at {(await progress.consumed() or 0) / work:.0%} of the offsets that were expected")
-    await asyncio.sleep(max(0.0, shape.base / 1e6 + _EXPIRIES_S - time.time()))
+    await asyncio.sleep(max(_when_quiet(first), shape.base / 1e6 + _EXPIRIES_S - time.time()))
     await progress.wait_until_idle(60, pool.look_after)
+
+
+def _when_quiet(version: Deployment) -> float:
+    """Return how many seconds after the last record all inputs count as read, by a worker that has just started."""
+    return version.settings.credit_quiet_s + _STALLED_S
 
 
 def _progress(version: Deployment) -> GroupProgress:
@@ -146,7 +161,10 @@ async def _replay(options: Options, cluster: Cluster, first: Deployment, folder:
     try:
         for _ in range(options.workers):
             pool.join()
-        await _progress(second).wait_until_idle(options.keep_going_s, pool.look_after)
+        progress = _progress(second)
+        await progress.wait_until_idle(options.keep_going_s, pool.look_after)
+        await asyncio.sleep(_when_quiet(second))
+        await progress.wait_until_idle(60, pool.look_after)
         pool.close()
     finally:
         pool.kill_all()

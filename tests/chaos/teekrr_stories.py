@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.chaos.authoring import MICROS_PER_CENT, MINUTE, SECOND, TRIAL, Author, Payer
+from tests.chaos.authoring import DAY, MICROS_PER_CENT, MINUTE, SECOND, Author, Payer
 from tests.chaos.catalogue import NEVER_TRIED, TEEKRR_BOUNCED, TEEKRR_FAILED
 from tests.chaos.people import Person, spelled, spelled_email
 from tests.chaos.webhooks import Confirmed, Entry, Failed, Meaning, Micros, teekrr
 
-_DAYS = 68 / 24
-"""Below the 72 hours after which an open reservation counts as stale."""
+_DAYS = 12
 
 
 class _Message(NamedTuple):
@@ -46,7 +45,7 @@ def tell(author: Author) -> None:
 
 def open_account(author: Author, payer: Payer) -> None:
     """Grant credit, and correct it later."""
-    at = author.base - 5 * 24 * 60 * MINUTE
+    at = author.base - 13 * DAY
     for _ in range(3):
         author.command(payer, "grant", author.rng.randrange(1, 100_000) * MICROS_PER_CENT, at)
     author.command(payer, "adjust", author.rng.randrange(-500, 500) * MICROS_PER_CENT, at + 3 * SECOND)
@@ -56,6 +55,40 @@ def forgotten_reservation(author: Author) -> None:
     """Reserve for a message of which nothing is ever heard."""
     at = author.base - author.rng.randrange(4 * 24 * 60, 6 * 24 * 60) * MINUTE
     author.command(author.payer(), "reserve", 7 * MICROS_PER_CENT, at, author.uuid())
+
+
+def late_charge(author: Author) -> None:
+    """Charge a message by a clock of long ago, or by one that nobody can believe, maybe before it is reserved."""
+    message = _anonymous(author)
+    _reserve(author, message)
+    days = author.rng.randrange(author.forget_days + 1, author.forget_days + 60)
+    _charge(author, message, author.rng.choice((message.at - days * DAY, author.base + days * DAY, DAY)))
+
+
+def late_reservation(author: Author) -> None:
+    """Reserve for a message so late that it is refused, whatever is reported of it."""
+    message = _anonymous(author)
+    delay = author.rng.randrange(author.forget_days + 1, author.forget_days + 60) * DAY
+    author.command(
+        message.payer, "reserve", message.cents * MICROS_PER_CENT, message.at - delay, message.uuid, delay=delay
+    )
+    author.rng.choice((_billed, _failed))(author, message)
+
+
+def undated_reservation(author: Author) -> None:
+    """Reserve by a clock that nobody can believe, more than once, and mostly charge it."""
+    message = _anonymous(author)
+    at = author.base + author.rng.choice((-500, 2, 20)) * DAY
+    delay = message.at - at
+    command = author.command(message.payer, "reserve", message.cents * MICROS_PER_CENT, at, message.uuid, delay=delay)
+    author.command_again(command, delay)
+    author.rng.choice((_billed, _billed, _failed, _all()))(author, message)
+
+
+def _anonymous(author: Author) -> _Message:
+    """Return an SMS of which Teekrr does not say to whom."""
+    at = author.moment(_DAYS) - 3 * SECOND
+    return _Message(author.payer(), author.uuid(), "sms", None, author.rng.randrange(5, 60), at)
 
 
 def _reserve(author: Author, message: _Message) -> None:
@@ -72,7 +105,10 @@ def _reserve(author: Author, message: _Message) -> None:
 
 
 def _billed(author: Author, message: _Message) -> None:
-    at = message.at
+    _charge(author, message, message.at)
+
+
+def _charge(author: Author, message: _Message, at: Micros) -> None:
     cents = author.rng.choices((message.cents, message.cents // 2, message.cents + 3, None), (85, 6, 6, 3))[0]
     currency = author.rng.choices(("MYR", "", "EUR"), (94, 4, 2))[0]
     data: dict[str, object] = {} if cents is None else {"amount": cents}
@@ -92,7 +128,7 @@ def _delivered(author: Author, message: _Message) -> None:
 
 def _failed(author: Author, message: _Message) -> None:
     kinds = [kind for kind in TEEKRR_FAILED if kind.channel == message.channel]
-    kind = author.pick(kinds, opt_outs=message.payer.tenant != TRIAL)
+    kind = author.pick(kinds)
     at = message.at + 1 * SECOND + author.rng.randrange(1000) * 1000
     data = {"errorCode": kind.code} if kind.code else {}
     failed = _failure(message, at, kind.reason, kind.attribution, kind.permanence, "failed")
@@ -124,7 +160,7 @@ def _send(author: Author, message: _Message, event: str, at: Micros, meaning: Me
     elif message.person is not None:
         given = spelled(author.rng, message.person.phone, at_home_in="60")
     body = teekrr(event, at, message.uuid, message.channel, given, **data)
-    author.send("teekrr", message.payer, message.uuid, body, at, meaning)
+    author.send("teekrr", message.payer, message.uuid, body, message.at, meaning)
 
 
 Plot = Callable[[Author, _Message], None]

@@ -11,8 +11,9 @@ from app.stream.worker import application_id
 from app.topics import RAW_TOPICS, Table, changelog
 from tests.chaos import checking_events, checking_states
 from tests.chaos.authoring import CURRENCY
+from tests.chaos.checking_alerts import check_raised, check_rates, check_watches, counted, watched
 from tests.chaos.checking_events import EventCheck
-from tests.chaos.checking_rows import check_credit, check_messages, check_rates, check_recipients
+from tests.chaos.checking_rows import check_credit, check_messages, check_recipients
 from tests.chaos.checking_states import StateCheck
 from tests.chaos.emissions import Emissions, Place, emissions
 from tests.chaos.findings import Findings
@@ -22,7 +23,7 @@ from tests.chaos.oracle_recipients import RecipientOracle
 from tests.chaos.publishing import NUMBER
 from tests.chaos.reading import Stored, read, read_rows
 
-_TABLES = (Table.RECIPIENTS, Table.CREDITS, Table.MESSAGES, Table.RATES)
+_TABLES = (Table.RECIPIENTS, Table.CREDITS, Table.MESSAGES, Table.RATES, Table.WATCHES)
 
 
 async def compare_with_oracle(load: Load, settings: Settings) -> Findings:
@@ -41,9 +42,13 @@ async def compare_with_oracle(load: Load, settings: Settings) -> Findings:
     findings.compare_counts("delivery.stats", events.stats, recipients.stats)
     rows = await _tables(settings)
     check_recipients(rows[Table.RECIPIENTS], recipients, now, findings)
-    check_credit(rows[Table.CREDITS], _credit(load, expected, events.ids), CURRENCY, now, findings)
+    credit = _credit(load, expected, events.ids)
+    check_credit(rows[Table.CREDITS], credit, CURRENCY, now, findings)
     check_messages(rows[Table.MESSAGES], expected, findings)
-    check_rates(rows[Table.RATES], recipients, findings)
+    check_rates(rows[Table.RATES], recipients.stats, findings)
+    began = max(webhook.received_at for webhook in load.webhooks)
+    check_raised(rows[Table.RATES], recipients.stats, began, now, findings)
+    check_watches(rows[Table.WATCHES], credit.accounts, CURRENCY, now, findings)
     for account, last in states.accounts.items():
         row = orjson.loads(rows[Table.CREDITS][account.encode()])
         told = [last[f"{name}_micros"] for name in ("granted", "available", "reserved", "spent")]
@@ -75,12 +80,8 @@ def _without_clock(row: bytes) -> bytes:
     return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
 
 
-def _window(row: bytes) -> bytes:
-    # alerts come of the order in which things were heard of
-    return orjson.dumps(orjson.loads(row)["minutes"], option=orjson.OPT_SORT_KEYS)
-
-
-_STRIP: dict[str, Any] = {Table.MESSAGES: _without_clock, Table.RATES: _window}
+# alerts come of the order in which things were heard of
+_STRIP: dict[str, Any] = {Table.MESSAGES: _without_clock, Table.RATES: counted, Table.WATCHES: watched}
 
 
 async def _tables(settings: Settings) -> dict[str, dict[bytes, bytes]]:
@@ -130,11 +131,11 @@ def _recipients(load: Load, expected: Emissions, ids: dict[str, str]) -> Recipie
 
 
 def _credit(load: Load, expected: Emissions, ids: dict[str, str]) -> CreditOracle:
-    oracle = CreditOracle(CURRENCY)
-    for command in load.commands:
-        oracle.command(command)
+    oracle = CreditOracle(CURRENCY, load.forget_days)
+    for command, received_at in load.commands:
+        oracle.command(command, received_at)
     for webhook in expected.entries.values():
         if webhook.meaning.entry:
             entry = webhook.meaning.entry
-            oracle.report(webhook.credit_account, webhook.tenant, entry, ids.get(entry.identity, "?"))
+            oracle.report(webhook, entry, ids.get(entry.identity, "?"))
     return oracle

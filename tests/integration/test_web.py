@@ -205,7 +205,8 @@ async def until(http: ClientSession, url: str, wanted: Any) -> Any:  # noqa: ANN
 @asynccontextmanager
 async def serving_unstarted() -> AsyncIterator[str]:
     """Serve the views of a worker that owns nothing and has recovered nothing yet."""
-    app = worker.build(Settings.model_validate({"tokens": TOKENS, "web_port": 0}))
+    settings = Settings.model_validate({"tokens": TOKENS, "web_port": 0})
+    app = worker.build(settings, worker.read_rules(settings))
     views: Any = app.web
     runner = web.AppRunner(views.web_app, access_log=None)
     await runner.setup()

@@ -98,6 +98,7 @@ function alerts(data) {
     element("div", { className: `alert ${alert.state}` },
       element("p", { className: "what" }, (alert.state === "cleared" ? "Over: " : "") + alert.summary),
       alert.state === "raised" ? element("p", {}, alert.action) : "",
+      alert.samples.length ? element("ul", {}, ...alert.samples.map((text) => element("li", { className: "mono" }, text))) : "",
       element("p", { className: "when" }, when(alert.occurred_at), ` · ${alert.tenant}`,
         alert.sample_code ? ` · code ${alert.sample_code}` : "")));
 }

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, cast
 import orjson
 
 from app.classify import MAPPING_VERSION
+from app.classify.overlay import NO_OVERLAY, Overlay
 from app.events import DeliveryFailed
 from app.normalize import normalize
 from app.outputs import RawRecord
@@ -12,6 +13,7 @@ from app.vocabulary import Attribution, Permanence, Provider, Reason
 
 _AT = "2026-05-06T10:15:00.123Z"
 _RECEIVED_AT = 1_780_000_000_000_001
+_TREBLE_PLACES = ("failure_reason", "reason", "error_code", "code", "status")
 
 
 class Judged(NamedTuple):
@@ -30,19 +32,37 @@ class Judged(NamedTuple):
 
 def judged(provider: Provider, body: dict[str, Any]) -> Judged:
     """Send a webhook through the pure core; it must become a failure that names its mapping."""
-    record = _record(provider, body)
+    record = failure_of(provider, body)
     assert record["mapping_version"] == MAPPING_VERSION
     return Judged(Reason(record["reason"]), Attribution(record["attribution"]), Permanence(record["permanence"]))
 
 
 def receiver_of(mark: str) -> str:
     """The receiver that is recognised by a mark in the diagnostic of a bounce."""
-    return _record(Provider.TEEKRR, email_bounced("Permanent", "General", f"smtp; 550 5.1.1 gone ({mark})"))["receiver"]
+    bounce = email_bounced("Permanent", "General", f"smtp; 550 5.1.1 gone ({mark})")
+    return failure_of(Provider.TEEKRR, bounce)["receiver"]
 
 
-def _record(provider: Provider, body: dict[str, Any]) -> DeliveryFailed:
-    outputs = normalize(RawRecord(provider, orjson.dumps(body), "acme", _RECEIVED_AT)).outputs
+def failure_of(
+    provider: Provider, body: dict[str, Any], overlay: Overlay = NO_OVERLAY, tenant: str = "acme"
+) -> DeliveryFailed:
+    """The failure that a tenant's webhook becomes, its first record."""
+    outputs = normalize(RawRecord(provider, orjson.dumps(body), tenant, _RECEIVED_AT), overlay).outputs
     return cast("DeliveryFailed", outputs[0].value)
+
+
+def question_of(provider: Provider, body: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Channel, provider, code and text of a webhook, as a person would ask `undelivered classify` about it."""
+    data = body.get("data") or body.get("payload") or body
+    if provider is Provider.PRELUDE:
+        return data.get("channel") or "sms", provider, f"{data['status'] or ''}/{data['reason'] or ''}", ""
+    if provider is Provider.TREBLE:
+        return "whatsapp", provider, next(filter(None, map((body | body.get("error", {})).get, _TREBLE_PLACES)), ""), ""
+    if provider is Provider.WEBEX_INTERACT:
+        return "sms", provider, data["code"] or "", ""
+    if body["event"] == "bounced":
+        return "email", provider, f"{data['bounceType']}/{data['bounceSubType']}", data["diagnostic"]
+    return data["channel"], provider, data["errorCode"] or "", data["errorMessage"]
 
 
 def whatsapp_failed(code: str | None, text: str) -> dict[str, Any]:
@@ -79,7 +99,7 @@ def email_bounced(kind: str, subtype: str, diagnostic: str) -> dict[str, Any]:
     return {"event": "bounced", "timestamp": _AT, "data": data}
 
 
-def prelude_failed(status: str, reason: str | None) -> dict[str, Any]:
+def prelude_failed(status: str | None, reason: str | None) -> dict[str, Any]:
     """Prelude's ``transactional.message.failed``."""
     payload = {"message_id": "m1", "status": status, "reason": reason}
     return {"id": "e1", "created_at": _AT, "type": "transactional.message.failed", "payload": payload}

@@ -238,6 +238,71 @@ def test_an_answer_before_the_recipient_was_named_never_suppresses(text: str) ->
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "no such user, sender refused",
+        "mailbox not found for your domain",
+        "invalid user credentials",
+        "host not found in the certificate",
+        "unknown user. You are not allowed to write",
+        "no such domain in this URL",
+        "mailbox disabled. Message-ID missing",
+        "recipient not in the whitelist: no such user",
+    ],
+)
+def test_an_answer_that_names_the_sender_or_the_message_blames_no_mailbox(words: str) -> None:
+    verdict = classify_diagnostic(f"550 5.1.1 {words}")
+    assert (verdict.suppresses, verdict.attribution) in {(False, Attribution.SENDER), (False, Attribution.CONTENT)}
+
+
+@pytest.mark.parametrize("frame", ["returning message to sender", "returned to the sender"])
+def test_a_message_that_goes_back_to_its_sender_says_nothing_of_him(frame: str) -> None:
+    assert classify_diagnostic(f"{frame}: 550 5.1.1 no such user").suppresses
+
+
+@pytest.mark.parametrize(
+    "words", ["temporarily", "a temporary state", "try again later", "please retry later", "busy", "or over quota"]
+)
+def test_what_may_pass_is_temporary_under_any_code(words: str) -> None:
+    verdict = classify_diagnostic(f"550 5.1.1 mailbox unknown, {words}")
+    assert (verdict.attribution, verdict.permanence) == (Attribution.RECIPIENT, Permanence.TRANSIENT)
+
+
+def test_an_opt_out_holds_whoever_is_named_beside_it() -> None:
+    assert classify_diagnostic("550 the recipient has opted out of mail from this sender, busy").suppresses
+
+
+@pytest.mark.parametrize("text", ["550 5.2.1 (A1)", "521 5.2.1 mailbox closed", "521 the domain does not accept mail"])
+def test_a_code_of_a_mailbox_judges_it_unless_the_reply_is_that_of_the_whole_host(text: str) -> None:
+    assert classify_diagnostic(text).suppresses
+    assert not classify_diagnostic("521 5.2.1 (A1)").suppresses
+
+
+@pytest.mark.parametrize(
+    ("quoted", "bare"),
+    [
+        ("192.0.2.1 failed. Remote host said: 554 odd. Giving up on 192.0.2.1.", "554 odd"),
+        ("Remote host said: 550 rejected", "550 rejected"),
+    ],
+)
+def test_words_around_a_quoted_answer_are_not_the_receivers(quoted: str, bare: str) -> None:
+    assert classify_diagnostic(quoted).reason is classify_diagnostic(bare).reason
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("550 很抱歉,该用户不存在。", "invalid_recipient"),
+        ("550 申し訳ありませんが、宛先のアドレスは見つかりません。", "invalid_recipient"),
+        ("552 您的收件人邮箱空间已满", "mailbox_full"),
+        ("550 Ящик отключён", "recipient_disabled"),
+    ],
+)
+def test_scripts_without_spaces_or_with_marks_are_read(text: str, reason: str) -> None:
+    assert classify_diagnostic(text).reason is Reason(reason)
+
+
+@pytest.mark.parametrize(
     ("bounce", "diagnostic", "reason", "permanence"),
     [
         ("Permanent/General", "", "invalid_recipient", "PERMANENT"),

@@ -23,7 +23,7 @@ from app.vocabulary import Attribution, Confidence, Permanence, Reason
         ("sms", "prelude", "failed/network", "", "network_error", "prelude:reason:network"),
         ("sms", "prelude", "expired/network", "", "expired", "prelude:reason:network"),
         ("sms", "prelude", "expired/unknown_recipient", "", "invalid_recipient", "prelude:reason:unknown_recipient"),
-        ("sms", "prelude", "expired/", "", "expired", "prelude:reason:"),
+        ("sms", "prelude", "expired/", "", "expired", "prelude:status:expired"),
         ("sms", "prelude", "failed/", "", "unknown", "prelude:status:failed"),
         ("sms", "teekrr", "", "Delivery failed", "unknown", ""),
         ("sms", "teekrr", "42", "Absent subscriber", "recipient_unavailable", "elfo:42"),

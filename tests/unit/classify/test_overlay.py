@@ -1,15 +1,18 @@
 """An operator's overlay changes what it names and nothing else, and a broken one is refused with file and line."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.classify import MAPPING_VERSION, Verdict, classify
 from app.classify.overlay import Overlay
-from app.classify.overlay_file import OVERLAY_COLUMNS, parse_overlay
+from app.classify.overlay_file import OVERLAY_COLUMNS, load_overlay, parse_overlay
 from app.errors import TableOfCodesError
 from app.vocabulary import Attribution, Confidence, Permanence, Reason
 
+DOCS = Path(__file__).parents[3] / "docs"
 HEADER = ",".join(OVERLAY_COLUMNS)
 CODE = "*,code,elfo:42,,invalid_recipient,RECIPIENT,PERMANENT,from the supplier"
 PHRASE = "acme,email,{mailbox|account} frozen by owner,5,recipient_disabled,recipient,permanent,seen in March"
@@ -117,6 +120,18 @@ def test_a_broken_overlay_is_refused_with_file_and_line(lines: list[str], error:
     with pytest.raises(TableOfCodesError) as raised:
         overlay(*lines)
     assert str(raised.value).startswith(error)
+
+
+@pytest.mark.parametrize("page", ["operating.md", "reasons.md"])
+def test_the_example_of_a_page_can_be_used(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    example = parse_overlay("own", text.partition("```csv\n")[2].partition("```")[0])
+    assert example.tenants.keys() == {"*", "acme"}
+
+
+def test_without_a_file_there_is_no_overlay() -> None:
+    verdict = classify("email", "", "", "550 5.1.1 user unknown")
+    assert load_overlay(None).applied("acme", "email", verdict, "550 5.1.1 user unknown") is verdict
 
 
 def test_other_columns_are_refused() -> None:

@@ -16,7 +16,6 @@ from tests.unit.classify.payloads import Judged, judged, receiver_of
 from tests.unit.classify.vectors import (
     Vector,
     email_wordings,
-    long_meta_numbers,
     meta,
     not_carried,
     receivers,
@@ -27,7 +26,7 @@ from tests.unit.classify.vectors import (
     treble,
 )
 
-CODES = (meta, long_meta_numbers, ses, smtp, receivers, sms_codes, treble)
+CODES = (meta, ses, smtp, receivers, sms_codes, treble)
 WORDINGS = (email_wordings, sms_wordings)
 VECTORS = {make: list(make()) for make in (*CODES, *WORDINGS)}
 CARRIED = frozenset(vector.row for vectors in VECTORS.values() for vector in vectors)

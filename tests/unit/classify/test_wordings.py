@@ -41,3 +41,12 @@ def test_no_wording_suppresses_under_a_temporary_status(text: str) -> None:
 def test_an_answer_to_mail_from_never_suppresses_a_mailbox(text: str) -> None:
     verdict = classify_diagnostic(f"{text} (in reply to MAIL FROM command)")
     assert not verdict.suppresses or verdict.decided_by == "email_rules:no-mail-domain"
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([line["diagnostic"] for line in LINES if line["reason"] != "recipient_opted_out"]),
+    st.sampled_from(["try again later", "temporarily", "refused for your domain", "sender", "over quota"]),
+)
+def test_a_doubt_behind_any_wording_keeps_the_address(text: str, doubt: str) -> None:
+    assert not classify_diagnostic(f"{text} {doubt}").suppresses

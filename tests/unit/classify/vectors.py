@@ -30,9 +30,6 @@ from tests.unit.classify.payloads import (
 RECEIVERS = {"gmail": " - gsmtp", "outlook": " [X.prod.outlook.com]", "yahoo": " (yahoo)", "icloud": " (icloud)"}
 """What marks a diagnostic as the receiver's."""
 
-_LONGEST_CARRIED = 6
-"""Digits of a code that may be dressed up; a longer one that is not bare is taken for a telephone number."""
-
 _TREBLE_PLACES = ("failure_reason", "reason", "error_code", "code", "status", "error.code")
 _CLASS_REPLY = {"2": "250", "4": "450", "5": "550"}
 _SMTP_FORMS = (
@@ -89,19 +86,11 @@ def meta() -> Iterator[Vector]:
         in_text = [f"(#{code}) {row.title}"] if len(code) >= 3 else []
         for text in [*in_text, *(f"{front}(#{code}) failed" for front in ("Error: ", "") if in_text)]:
             yield Vector(row.name, _expected(row), Provider.TEEKRR, whatsapp_failed(None, text))
-        if len(code) <= _LONGEST_CARRIED:
-            for spelling in (code, f" {code} ", f"#{code}", f"(#{code})", f"{code}.0"):
-                yield Vector(row.name, _expected(row), Provider.TEEKRR, whatsapp_failed(spelling, row.title))
+        for spelling in (code, f" {code} ", f"#{code}", f"(#{code})", f"{code}.0"):
+            yield Vector(row.name, _expected(row), Provider.TEEKRR, whatsapp_failed(spelling, row.title))
     for family, code in _unlisted():
-        if family.namespace == "meta" and len(code) <= _LONGEST_CARRIED:
+        if family.namespace == "meta":
             yield Vector(family.name, _expected(family), Provider.TEEKRR, whatsapp_failed(code, "failed"))
-
-
-def long_meta_numbers() -> Iterator[Vector]:
-    """Meta's longest numbers, bare."""
-    for row, code in (*_rows("meta"), *((row, code) for row, code in _unlisted() if row.namespace == "meta")):
-        if len(code) > _LONGEST_CARRIED:
-            yield Vector(row.name, _expected(row), Provider.TEEKRR, whatsapp_failed(code, row.title))
 
 
 def _unlisted() -> Iterator[tuple[Row, str]]:

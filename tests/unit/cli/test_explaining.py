@@ -57,6 +57,15 @@ def test_an_overlay_changes_the_verdict_for_its_tenant(own: str) -> None:
     assert orjson.loads(other.stdout)["reason"] == "unknown"
 
 
+def test_a_byte_order_mark_in_front_is_no_mistake(own: str, tmp_path: Path) -> None:
+    marked = tmp_path / "marked.csv"
+    marked.write_bytes(b"\xef\xbb\xbf" + Path(own).read_bytes())
+    results = [
+        CliRunner().invoke(app, [*FORTY_TWO, "--overlay", str(file), "--tenant", "acme"]) for file in (own, marked)
+    ]
+    assert results[0].stdout == results[1].stdout
+
+
 def test_an_explanation_names_the_row_of_the_overlay_and_its_version(own: str) -> None:
     result = CliRunner().invoke(app, [*FORTY_TWO, "--overlay", own, "--tenant", "acme", "--explain"])
     assert "decided by own:2 (confidence CODE)" in result.stdout
@@ -68,7 +77,7 @@ def test_an_explanation_names_the_row_of_the_overlay_and_its_version(own: str) -
     [
         (HEADER + OWN.replace("invalid_recipient", "gone"), "own.csv:2: unknown word: 'gone'"),
         ("code\n", "own.csv:1: the columns must be tenant"),
-        ("\udcff", "expected UTF-8"),
+        (HEADER + "\udcff", "own.csv:2: expected UTF-8"),
         (None, "No such file"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.classify import MAPPING_VERSION
+from app.classify.overlay_file import OVERLAY_COLUMNS, load_overlay
 from app.cli.program import app
 from app.identity import event_id
 
@@ -27,7 +28,7 @@ DEAD = {
         "text": "timestamp: a number, expected a time as in 2026-05-06T10:15:00.123Z, or nothing",
     },
 }
-FAILURE = {
+FAILURE: dict[str, Any] = {
     "topic": "delivery.failed",
     "key": "acme/~prelude/tx_1",
     "value": {
@@ -109,6 +110,18 @@ def test_normalize_prints_every_record_of_a_webhook_for_the_default_tenant() -> 
     ]
 
 
+def test_normalize_judges_with_rows_of_ones_own(tmp_path: Path) -> None:
+    """As the worker does that is given the same file."""
+    file = tmp_path / "own.csv"
+    file.write_text(f"{','.join(OVERLAY_COLUMNS)}\nacme,code,prelude:unknown_recipient,,expired,CARRIER,TRANSIENT,\n")
+
+    result = run(app, ["normalize", "--provider", "prelude", "--tenant", "acme", "--overlay", str(file)], input=FAILED)
+
+    changed = {"reason": "expired", "attribution": "CARRIER", "permanence": "TRANSIENT"}
+    mapping = {"mapping_version": MAPPING_VERSION + load_overlay(file).version}
+    assert lines(result.stdout) == [FAILURE | {"value": FAILURE["value"] | changed | mapping}]
+
+
 def test_normalize_says_on_standard_error_what_it_ignores() -> None:
     result = run(app, ["normalize", "--provider", "treble"], input=HSM_STATUS)
 
@@ -144,6 +157,7 @@ def test_normalize_takes_a_webhook_a_line_and_goes_on_after_a_bad_one() -> None:
         (["--provider", "nobody"], "nobody"),
         (["--provider", "treble", "--tenant", "a/b"], "tenant: text of 3 characters"),
         (["--provider", "treble", "nowhere.json"], "nowhere.json: No such file or directory"),
+        (["--provider", "treble", "--overlay", "nowhere.csv"], "nowhere.csv: No such file or directory"),
         ([], "--provider"),
     ],
 )

@@ -57,8 +57,39 @@ def test_an_error_in_a_command_of_a_group_is_one_line_too(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    ("setting", "content", "complaint"),
+    [
+        ("OVERLAY_FILE", "tenant\n", "own.csv:1: the columns must be tenant, kind, "),
+        ("OVERLAY_FILE", None, "own.csv: No such file or directory"),
+        ("POLICY_FILE", "rule = 3", "own.csv:1: rule: expected [[rule]] tables"),
+    ],
+)
+def test_a_worker_that_cannot_use_its_rules_does_not_ask_kafka(
+    tmp_path: Path, setting: str, content: str | None, complaint: str
+) -> None:
+    """There is none where this one would ask; the mistake is one line."""
+    file = tmp_path / "own.csv"
+    if content is not None:
+        file.write_text(content)
+
+    result = run(
+        app, ["worker"], env={f"UNDELIVERED_{setting}": "own.csv", "UNDELIVERED_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    )
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"undelivered: {complaint}")
+
+
+@pytest.mark.parametrize(
     "arguments",
-    [["topics", "create"], ["topics", "check"], ["ingest", "f", *["--provider", "treble", "--tenant", "t"]]],
+    [
+        ["topics", "create"],
+        ["topics", "check"],
+        ["ingest", "f", *["--provider", "treble", "--tenant", "t"]],
+        ["replay"],
+        ["replay", "--apply"],
+    ],
 )
 def test_kafka_that_cannot_be_reached_is_one_line(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "f").write_text("{}")
@@ -79,6 +110,7 @@ def test_without_a_command_the_help_is_shown() -> None:
         "gateway",
         "topics",
         "ingest",
+        "replay",
         "normalize",
         "classify",
         "broker",

@@ -60,6 +60,7 @@ def test_what_the_sender_counted(load: Load) -> None:
     assert expected.credit["bistro-prepaid"] == Balance("MYR", 10_500_000, 500_000, 0, 10_000_000)
     assert Counter(alert.kind for alert in expected.alerts) == {
         "sender_fault": 7,
+        "unlisted_code": 2,
         "provider_failure_rate": 1,
         "low_credit": 1,
     }

@@ -117,6 +117,7 @@ def asked(event: str, at: int, action: str, **fields: object) -> SuppressionRequ
         "raw_partition": -1,
         "raw_offset": -1,
         "raw_sha256": "",
+        "received_at": None,
     }
     return cast("SuppressionRequested", record | fields)
 

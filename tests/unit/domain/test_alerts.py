@@ -3,7 +3,9 @@ from typing import Any, cast
 import pytest
 
 from app.domain.advice import FAULTS
-from app.domain.alerts import Rates, apply_stats, decode_rates, encode_rates, next_due, tick
+from app.domain.alerts import adopt, apply_stats, next_due, tick
+from app.domain.outages import Outage, Outages
+from app.domain.rates import Rates, decode_rates, encode_rates, keep_outages, outages_of
 from app.events import DeliveryAlert, DeliveryStats, ProviderHealth
 from app.identity import event_id
 from app.outputs import Output
@@ -27,6 +29,8 @@ def reports(
         "minute": T0 + minute * MINUTE,
         "count": count,
         "sample_code": "elfo:9" if attribution else "",
+        "unlisted": False,
+        "samples": [],
     }
     return cast("DeliveryStats", stats | fields)
 
@@ -57,8 +61,9 @@ def test_a_bad_rate_is_told_once_with_the_providers_health() -> None:
         "failures": 10,
         "total": 20,
         "window_minutes": 30,
-        "since": T0 + MINUTE,
+        "since": T0 + 3 * MINUTE,
         "changed_at": T0 + MINUTE,
+        "periods": [{"since": T0 + 3 * MINUTE, "until": None}],
     }
     key = "provider_failure_rate/acme/teekrr/sms"
     alert: DeliveryAlert = {
@@ -77,6 +82,7 @@ def test_a_bad_rate_is_told_once_with_the_providers_health() -> None:
         "sample_code": "",
         "observed": 50.0,
         "threshold": 50.0,
+        "samples": [],
         "occurred_at": T0 + MINUTE,
     }
     assert told(rates, reports(1, "UNKNOWN", 1)) == [
@@ -136,6 +142,57 @@ def test_a_silent_provider_is_cleared_by_time() -> None:
     assert tick(rates, KEY, POLICY, due) == []
 
 
+def test_an_outage_that_ends_in_silence_ends_ahead_of_the_clock() -> None:
+    """Whatever came until then was judged as if the outage lasted; a late report of the old time does not renew it."""
+    rates = decode_rates(None)
+    told(rates, reports(20, "CARRIER"))
+    [health, _] = tick(rates, KEY, POLICY, T0 + 30 * MINUTE + 1)
+    assert (health.value["failures"], health.value["total"], health.value["changed_at"]) == (0, 0, T0 + 30 * MINUTE + 1)
+    assert health.value["periods"] == [{"since": T0 + 2 * MINUTE, "until": T0 + 32 * MINUTE}]
+    assert apply_stats(rates, reports(1, "CARRIER"), POLICY, T0 + 31 * MINUTE) == []
+
+
+def test_a_backlog_is_no_silence() -> None:
+    """Reports of yesterday that come now keep yesterday's outage open until a report of a better minute."""
+    rates = decode_rates(None)
+    now = T0 + 24 * HOUR
+    apply_stats(rates, reports(20, "CARRIER"), POLICY, now)
+    assert next_due(rates, POLICY) == now + 30 * MINUTE
+    assert tick(rates, KEY, POLICY, now + 30 * MINUTE - 1) == []
+    outputs = apply_stats(rates, reports(1, minute=40), POLICY, now + MINUTE)
+    assert kinds(outputs) == CLEARED
+    assert outputs[0].value["since"] == T0 + 42 * MINUTE
+    assert "heard" not in rates
+
+
+def test_nothing_is_decided_twice_in_a_minute() -> None:
+    """An outage lasts a minute at least, and so does the time between two."""
+    rates = decode_rates(None)
+    assert kinds(told(rates, reports(20, "CARRIER"))) == RAISED
+    assert told(rates, reports(10**3)) == []
+    assert kinds(told(rates, reports(1, minute=1))) == CLEARED
+    assert told(rates, reports(10**5, "CARRIER", 1)) == []
+    assert kinds(told(rates, reports(1, "CARRIER", 2))) == RAISED
+    assert outages_of(rates).periods == (
+        Outage(T0 + 2 * MINUTE, T0 + 3 * MINUTE),
+        Outage(T0 + 4 * MINUTE, None),
+    )
+
+
+def test_an_outage_that_another_version_began_is_ended_by_this_one() -> None:
+    """Its alert has the same key; what is older than the row's own history is not taken over."""
+    rates = decode_rates(None)
+    adopt(rates, Outages((Outage(T0, None),)), T0)
+    assert next_due(rates, POLICY) == T0 + 30 * MINUTE
+    outputs = told(rates, reports(1))
+    assert kinds(outputs) == CLEARED
+    assert outages_of(rates).periods == (Outage(T0, T0 + 2 * MINUTE),)
+    before = encode_rates(rates)
+    adopt(rates, Outages((Outage(T0, None),)), T0)
+    adopt(rates, Outages(), T0)
+    assert encode_rates(rates) == before
+
+
 def test_a_fault_of_ours_is_told_at_the_first_report_and_once() -> None:
     """The whole record says what to do; more of the same say nothing, another reason does."""
     rates = decode_rates(None)
@@ -155,6 +212,7 @@ def test_a_fault_of_ours_is_told_at_the_first_report_and_once() -> None:
         "sample_code": "elfo:9",
         "observed": 1.0,
         "threshold": 1.0,
+        "samples": [],
         "occurred_at": T0,
     }
     fault = reports(1, "SENDER", reason="insufficient_funds")
@@ -200,10 +258,14 @@ def test_every_fault_says_what_to_do_in_one_sentence(reason: Reason) -> None:
 
 
 def test_a_row_stays_small() -> None:
-    """A day of reports of every kind leaves thirty minutes of counts."""
+    """A day of reports of every kind, outages and codes leaves thirty minutes of counts, 32 outages and 32 codes."""
     rates = decode_rates(None)
+    codes = [f"{'treble:' + 'X' * 60}{number:04}" for number in range(100)]
+    for number, code in enumerate(codes):
+        apply_stats(rates, reports(1, "UNKNOWN", number, sample_code=code, unlisted=True), POLICY, T0)
+        keep_outages(rates, outages_of(rates).begun(T0 + 2 * number).ended(T0 + 2 * number + 1))
     for minute in range(24 * 60):
         for attribution in ("", "RECIPIENT", "SENDER", "CONTENT", "CARRIER", "PROVIDER", "UNKNOWN"):
             apply_stats(rates, reports(10**6, attribution, minute), POLICY, T0)
-    assert len(rates["minutes"]) == 30
-    assert len(encode_rates(rates)) < 5000
+    assert [len(rates[part]) for part in ("minutes", "outages", "unlisted")] == [30, 32, 32]
+    assert len(encode_rates(rates)) < 12_000

@@ -32,6 +32,7 @@ def test_low_credit_is_told_once_and_cleared_by_a_grant() -> None:
         "sample_code": "",
         "observed": 99.0,
         "threshold": 100.0,
+        "samples": [],
         "occurred_at": T0,
     }
     outputs = apply_credit(watch, credit(1000, 99), POLICY, T0)

@@ -1,81 +1,16 @@
 from itertools import permutations
-from typing import cast
+from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from app.domain.accounts import (
-    Account,
-    Message,
-    decode_account,
-    decode_message,
-    encode_account,
-    encode_message,
-    message_key,
-)
+from app.domain.accounts import Account, Message, decode_account, encode_account
 from app.domain.credits import Booked, apply_command, apply_entry
-from app.domain.reservations import Tended, next_due, tend
 from app.events import CreditChanged, CreditEntry, CreditRequested
 from app.identity import event_id
 from app.outputs import Output
-from tests.unit.domain.samples import DAY, HOUR, MINUTE, POLICY, T0, command, entry
-
-KEY = message_key("acme/teekrr", "m1")
-Event = CreditEntry | CreditRequested
-
-
-class Books:
-    """The rows of one account, stored and read again around every event."""
-
-    def __init__(self) -> None:
-        self.account: bytes | None = None
-        self.messages: dict[str, bytes] = {}
-
-    def apply(self, event: Event) -> Booked:
-        """Apply an event as its agent would, and hold the invariant against the row."""
-        account = decode_account(self.account, event["tenant"])
-        message = decode_message(self.messages.get(event["message_id"]))
-        if "requested_by" in event:
-            request = cast("CreditRequested", event)
-            booked = apply_command(account, message, request, POLICY, received_at=event["occurred_at"])
-        else:
-            booked = apply_entry(account, message, event, POLICY)
-        if booked.changed:
-            self.account = encode_account(account)
-            if message:
-                self.messages[event["message_id"]] = encode_message(message)
-        assert account.is_sound
-        return booked
-
-    def tend(self, now: int, message_id: str = "m1") -> Tended:
-        """Let time do its work on a message."""
-        account = decode_account(self.account, "acme")
-        message = decode_message(self.messages[message_id])
-        tended = tend(account, message, message_key("acme/teekrr", message_id), POLICY, now)
-        self.account = encode_account(account)
-        self.messages[message_id] = encode_message(message)
-        if tended.forget:
-            del self.messages[message_id]
-        return tended
-
-    @property
-    def money(self) -> tuple[int, int, int, int]:
-        """Granted, available, reserved, spent."""
-        tree = decode_account(self.account, "").tree
-        return tree["granted"], tree["available"], tree["reserved"], tree["spent"]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """What the account counts."""
-        return decode_account(self.account, "").tree.get("counts", {})
-
-
-def causes(books: Books, *events: Event) -> list[str]:
-    """Apply events; return what each announcement says has happened."""
-    return [str(output.value["cause"]) for event in events for output in books.apply(event).outputs]
-
+from tests.unit.domain.books import Books, Event, causes
+from tests.unit.domain.samples import DAY, HOUR, POLICY, T0, command, entry
 
 GRANT = command("g", "grant", 1000)
 RESERVE = command("r", "reserve", 100)
@@ -262,6 +197,109 @@ def test_a_broken_account_is_frozen_and_told_once() -> None:
     assert "frozen" not in again.tree
 
 
+def test_a_copy_that_comes_later_only_makes_its_rows_newer() -> None:
+    """Copies of a report and of commands, each with a receipt of its own: nothing told, no money, nothing else."""
+    books = Books()
+    for event in (GRANT, RESERVE, SETTLE):
+        books.apply(event)
+    account, message = orjson.loads(books.account or b""), orjson.loads(books.messages["m1"])
+    later = T0 + 29 * DAY
+    assert books.apply(entry("s", "settle", 90, received_at=later)) == Booked(duplicate=True)
+    assert books.apply(RESERVE, later + 1) == Booked(duplicate=True)
+    assert books.apply(GRANT, later + 2) == Booked(duplicate=True)
+    assert orjson.loads(books.account or b"") == account | {"newest": later + 2}
+    assert orjson.loads(books.messages["m1"]) == message | {"newest": later + 1}
+    assert books.apply(entry("s", "settle", 90, received_at=later)) == Booked(changed=False, duplicate=True)
+
+
+@pytest.mark.parametrize("copies", list(permutations([(T0 + HOUR, 80), (T0 + 1, 90), (T0 + 1, None)])))
+def test_of_copies_that_differ_the_earliest_counts_whatever_the_order(copies: list[tuple[int, int | None]]) -> None:
+    """Teekrr's ids leave time and amount out: one charge told with several amounts; each that moves money is told."""
+    books = Books()
+    books.apply(GRANT)
+    books.apply(RESERVE)
+    reports = [entry("s", "settle", amount, occurred_at=at) for at, amount in copies]
+    told = [change for report in reports for change in books.apply(report).outputs]
+    assert books.money == (1000, 900, 0, 100)
+    assert orjson.loads(books.messages["m1"])["settle"] == {"": [T0 + 1, "s", None]}
+    assert [change.value["sequence"] for change in told] == [3, 4, 5][: len(told)]
+    assert told[-1].value["spent_micros"] == 100
+    assert books.counts == {}
+
+
+@pytest.mark.parametrize(
+    "order", list(permutations(({"amount": None}, {"amount": 90, "currency": "MYR"}, {"amount": 5})))
+)
+def test_of_copies_at_one_moment_the_whole_reservation_counts(order: tuple[dict[str, Any], ...]) -> None:
+    """One charge, once without an amount, once without a currency."""
+    books = Books()
+    books.apply(GRANT)
+    books.apply(RESERVE)
+    for fields in order:
+        books.apply(entry("s", "settle", **fields))
+    assert books.money == (1000, 900, 0, 100)
+
+
+def test_the_reservation_counts_after_any_number_of_reports() -> None:
+    """Which reports are remembered does not depend on their order either."""
+    failures = [entry(f"l{number}", "release", occurred_at=T0 + number) for number in range(40)]
+    orders: list[list[Event]] = [[*failures, RESERVE, SETTLE], [SETTLE, RESERVE, *failures[::-1]]]
+    results = set()
+    for events in orders:
+        books = Books()
+        books.apply(GRANT)
+        causes(books, *events)
+        assert books.money == (1000, 910, 0, 90)
+        assert books.apply(RESERVE).duplicate
+        results.add(books.messages["m1"])
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize(
+    ("occurred_at", "cause"),
+    [
+        (T0 - 30 * DAY, "refused_too_old"),
+        (T0 - 30 * DAY + 1, "taken"),
+        (T0 + HOUR, "taken"),
+        (T0 + 400 * DAY, "taken"),
+        (T0 - 365 * DAY, "refused_too_old"),
+        (T0 - 365 * DAY - 1, "taken"),
+    ],
+    ids=["thirty days", "almost", "ahead", "unbelievably far ahead", "a year", "unbelievably old"],
+)
+def test_a_reservation_is_too_old_by_its_own_date_and_receipt(occurred_at: int, cause: str) -> None:
+    """Whatever else is known of its message or account; one whose clock is not believed is as new as its receipt."""
+    reservation = command("r", "reserve", 100, occurred_at=occurred_at)
+    for before in ([], [RESERVE], [SETTLE], [RELEASE, KEEP]):
+        books = Books()
+        books.apply(GRANT)
+        causes(books, *[command("r0", "reserve", 50) if event is RESERVE else event for event in before])
+        told = [str(output.value["cause"]) for output in books.apply(reservation, T0).outputs]
+        assert (told == ["refused_too_old"]) == (cause == "refused_too_old")
+
+
+def test_a_copy_is_known_before_it_is_too_old() -> None:
+    """While the message's row is there a re-send is no news, however late."""
+    books = Books()
+    books.apply(GRANT)
+    books.apply(RESERVE)
+    assert books.apply(RESERVE, T0 + 50 * DAY) == Booked(duplicate=True)
+    assert (books.money, books.counts) == ((1000, 900, 100, 0), {})
+
+
+def test_a_refused_record_and_a_grant_are_remembered_from_their_receipt() -> None:
+    """Both are of last year, and an account with hundreds of newer ids would have dropped that day at once."""
+    books = Books()
+    for number in range(300):
+        books.apply(command(f"a{number}", "adjust", 1))
+    late = command("g", "grant", 1000, occurred_at=T0 - 300 * DAY)
+    old = command("r", "reserve", 100, occurred_at=T0 - 300 * DAY)
+    for event in (late, old):
+        books.apply(event, T0)
+        assert books.apply(event, T0 + DAY).duplicate
+    assert (books.money, books.counts) == ((1300, 1300, 0, 0), {"refused": 1})
+
+
 @pytest.mark.parametrize(
     "events",
     [
@@ -282,107 +320,6 @@ def test_any_order_ends_in_the_same_rows(events: list[Event]) -> None:
             books.apply(event)
         results.add((books.account, books.messages["m1"]))
     assert len(results) == 1
-
-
-_KINDS = st.sampled_from(["settle", "release", "keep", "reserve", "grant", "adjust"])
-
-
-@st.composite
-def any_event(draw: st.DrawFn) -> Event:
-    """Return a command or report about one of three messages, with one of few ids."""
-    kind, message = draw(_KINDS), draw(st.sampled_from(["m1", "m2", "m3"]))
-    number = draw(st.integers(0, 3))
-    at = T0 + number * HOUR
-    amount = number * 10 + 5
-    name = f"{kind}{message}{number}"
-    if kind in {"settle", "release", "keep"}:
-        return entry(name, kind, amount if number % 2 else None, message_id=message, occurred_at=at)
-    if kind == "reserve":
-        return command(name, kind, amount, message_id=message, occurred_at=at)
-    return command(name, kind, amount if kind == "grant" else 7 - amount, occurred_at=at)
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(any_event(), max_size=40), st.data())
-def test_the_invariant_holds_and_order_does_not_matter(events: list[Event], data: st.DataObject) -> None:
-    """Random commands and reports with repeats: sound after each, and the same rows in any order."""
-    books, others = Books(), Books()
-    for event in events:
-        books.apply(event)
-    for event in data.draw(st.permutations(events)):
-        others.apply(event)
-    assert (books.account, books.messages) == (others.account, others.messages)
-
-
-def test_an_open_reservation_is_reported_once() -> None:
-    """After three days, once, without a new sequence; when it is settled after all it is not stale any more."""
-    books = Books()
-    books.apply(GRANT)
-    books.apply(RESERVE)
-    due = T0 + 72 * HOUR
-    assert next_due(decode_message(books.messages["m1"]), POLICY) == due
-    assert books.tend(due - 1) == Tended(due=due)
-    record: CreditChanged = {
-        "event_id": event_id("credit.changed", "acme/teekrr", "reservation_stale", "", "m1"),
-        "tenant": "acme",
-        "account": "acme/teekrr",
-        "currency": "MYR",
-        "granted_micros": 1000,
-        "available_micros": 900,
-        "reserved_micros": 100,
-        "spent_micros": 0,
-        "sequence": 2,
-        "cause": "reservation_stale",
-        "message_id": "m1",
-        "amount_micros": 100,
-        "occurred_at": due,
-    }
-    assert books.tend(due) == Tended((Output("credit.changed", "acme/teekrr", record),))
-    assert books.counts == {"stale": 1}
-    assert next_due(decode_message(books.messages["m1"]), POLICY) is None
-    assert books.tend(due + DAY) == Tended()
-    assert causes(books, SETTLE) == ["settled"]
-    assert (books.money, books.counts) == ((1000, 910, 0, 90), {})
-
-
-def forgotten() -> Books:
-    """Return the books after message m1 was settled and, thirty days later, forgotten."""
-    books = Books()
-    for event in (GRANT, RESERVE, SETTLE):
-        books.apply(event)
-    due = T0 + MINUTE + 30 * DAY
-    assert books.tend(due - 1) == Tended(due=due)
-    assert books.tend(due) == Tended(due=due + DAY), "the account has seen nothing so new yet"
-    books.apply(command("g2", "grant", 1, occurred_at=due))
-    assert books.tend(due) == Tended(forget=True)
-    assert books.messages == {}
-    return books
-
-
-@pytest.mark.parametrize("order", list(permutations((RESERVE, SETTLE, RELEASE))))
-def test_nothing_counts_again_after_a_message_was_forgotten(order: tuple[Event, ...]) -> None:
-    """Repeats of the reservation and the reports, in any order, move no money."""
-    books = forgotten()
-    money = books.money
-    told = causes(books, *order)
-    assert books.money == money
-    assert "refused_too_old" in told
-    assert len(told) == 3
-
-
-def test_a_new_reservation_is_taken_after_others_were_forgotten() -> None:
-    """Only what is as old as the forgotten is refused."""
-    books = forgotten()
-    new = command("r9", "reserve", 10, message_id="m9", occurred_at=T0 + 2 * MINUTE)
-    assert causes(books, new) == ["reserved"]
-
-
-def test_a_message_that_was_never_reserved_is_forgotten_as_well() -> None:
-    """Reports without a reservation leave no rows for ever."""
-    books = Books()
-    books.apply(SETTLE)
-    books.apply(command("g", "grant", 5, occurred_at=T0 + 60 * DAY))
-    assert books.tend(T0 + 60 * DAY) == Tended(forget=True)
 
 
 def test_a_row_of_a_message_is_small() -> None:

@@ -1,6 +1,7 @@
 from itertools import permutations
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +69,58 @@ def test_any_order_of_many_ids_leaves_the_same_memory(days: list[int], random: R
     mixed = list(ids)
     random.shuffle(mixed)
     assert filled(ids, SMALL).days == filled(mixed, SMALL).days
+
+
+def on(*days: int) -> list[tuple[str, int]]:
+    """Return an id for each of these days."""
+    return [(f"id{number}", T0 + day * DAY) for number, day in enumerate(days)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "left"),
+    [
+        (on(0, 2, 2, 2), {"20000": 1, "20002": 3}),
+        (on(0, 3, 3, 3), {"20003": 3}),
+        (on(0, 3, 3), {"20000": 1, "20003": 2}),
+        (on(0, 1, 9, 9), {"20001": 1, "20009": 2}),
+        (on(0, 0, 9, 9), {"20000": 2, "20009": 2}),
+        (on(0, 0, 1, 2, 2), {"20000": 2, "20001": 1, "20002": 2}),
+        (on(0, 0, 1, 1, 2, 2), {"20000": 1, "20001": 2, "20002": 2}),
+        (on(0, 1, 2, 2, 2, 2, 2, 2), {"20002": 5}),
+    ],
+    ids=[
+        "the last day that is remembered",
+        "a day older than that",
+        "older, but newer days hold one too few",
+        "the day that makes up the number stays, the one before it goes",
+        "a day stays or goes as a whole",
+        "as many as there may be",
+        "one too many",
+        "more than there may be in one day",
+    ],
+)
+def test_what_is_forgotten_at_the_limits_is_the_same_in_any_order(
+    ids: list[tuple[str, int]], left: dict[str, int]
+) -> None:
+    """Two days, three ids and at most five: on either side of each limit, and with an id again that was forgotten."""
+    results = [filled([*order, *order[:2]], SMALL).days for order in permutations(ids)]
+    assert {day: len(words) // 10 for day, words in results[0].items()} == left
+    assert all(result == results[0] for result in results)
+
+
+def test_beyond_the_upper_limit_the_smallest_of_a_day_go() -> None:
+    """So that which of them stay does not depend on which came first."""
+    ids = [("a", T0), ("b", T0), ("c", T0), ("d", T0 + DAY), ("e", T0 + DAY), ("f", T0 + DAY)]
+    largest = "".join(sorted(map(fingerprint, "abc"))[1:])
+    assert {filled(list(order), SMALL).days["20000"] for order in permutations(ids)} == {largest}
+
+
+def test_a_memory_tells_what_it_holds() -> None:
+    """Asking leaves it as it is."""
+    memory = filled(on(0, 9, 9, 9), SMALL)
+    days = dict(memory.days)
+    assert [memory.holds(f"id{number}") for number in range(5)] == [False, True, True, True, False]
+    assert memory.days == days
 
 
 def test_a_fingerprint_has_ten_characters_for_ids_of_any_length() -> None:

@@ -3,6 +3,7 @@ from typing import cast
 import orjson
 import pytest
 
+from app.domain.outages import Outage, Outages
 from app.domain.policy import Policy, parse_policy
 from app.domain.recipients import Applied, apply_confirmed, apply_failed, apply_request, expire, next_due
 from app.domain.rows import Row, decode_row, encode_row
@@ -25,6 +26,7 @@ from tests.unit.domain.samples import (
 )
 
 KEY = f"acme/{EMAIL}"
+DRY = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
 Event = DeliveryFailed | DeliveryConfirmed | SuppressionRequested
 
 
@@ -34,7 +36,8 @@ def apply(row: Row, event: Event, now: int = NOW, policy: Policy = POLICY, *, de
         return apply_request(row, cast("SuppressionRequested", event), policy, now, received_at=event["occurred_at"])
     if "kind" in event:
         return apply_confirmed(row, cast("DeliveryConfirmed", event), policy, now)
-    return apply_failed(row, event, policy, now, degraded=degraded)
+    outages = Outages((Outage(0, None),)) if degraded else Outages()
+    return apply_failed(row, event, policy, now, outages=outages)
 
 
 def changes(row: Row, *events: Event, now: int = NOW, policy: Policy = POLICY) -> list[dict[str, object]]:
@@ -101,7 +104,6 @@ def test_a_permanent_failure_suppresses_at_once() -> None:
                     "cause": "failure",
                     "evidence": ["e1"],
                     "by": "",
-                    "dry": False,
                 },
             }
         },
@@ -448,6 +450,23 @@ def test_expiry_is_announced_once_when_its_time_comes() -> None:
     assert expire(row, KEY, POLICY, end + 7) == Applied(changed=False)
 
 
+def test_an_event_that_comes_after_the_end_finds_it_over() -> None:
+    """What ends it is its time, whatever the event that came before the clock was looked at."""
+    row = decode_row(None)
+    apply(row, gone("e1", T0), now=T0)
+    end = T0 + 90 * DAY
+    assert changes(row, asked("l", end + HOUR, "lift"), now=end + HOUR) == [allowed(end, "expiry")]
+
+
+def test_of_suppressions_that_end_together_the_weightier_is_announced() -> None:
+    """What people want comes before what failures say."""
+    row = decode_row(None)
+    told = changes(row, gone("e1", T0), asked("q", T0, "suppress", until=T0 + 90 * DAY), now=T0)
+    assert told[-1] == suppressed("cancelled", T0, 90, cause="request")
+    told = changes(row, asked("r", T0 + DAY, "suppress"), gone("o", T0, "recipient_opted_out"), now=T0 + DAY)
+    assert told[-1] == suppressed("recipient_opted_out", T0, 0, cause="opt_out")
+
+
 def test_expiry_of_one_channel_leaves_the_other() -> None:
     """`next_due` is the earliest end of all channels."""
     row = decode_row(None)
@@ -518,35 +537,114 @@ def test_a_rule_can_ask_for_more_than_one_permanent_failure() -> None:
     assert changes(row, *events, policy=policy) == [suppressed("invalid_recipient", T0 + DAY, 90)]
 
 
-def test_a_dry_run_tells_apart_what_it_would_do() -> None:
-    """Failures of a tenant in dry run announce nothing; the trial says what would have been, its end included."""
-    policy = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
+def told(applied: Applied) -> list[tuple[str, object, object]]:
+    """Return topic, state and cause of each announcement."""
+    return [(output.topic, output.value["state"], output.value["cause"]) for output in applied.outputs]
+
+
+def test_a_dry_run_tells_apart_what_failures_would_do() -> None:
+    """Failures of a tenant in dry run announce nothing as fact; the trial says what would have been, its end too."""
     row = decode_row(None)
-    begun = apply(row, gone("e1", T0), now=T0, policy=policy)
-    assert (begun.outputs, [each.value["state"] for each in begun.trial]) == ((), ["suppressed"])
-    assert apply(row, gone("e2", T0 + DAY), now=T0, policy=policy) == Applied()
-    ended = expire(row, KEY, policy, T0 + 90 * DAY)
-    assert (ended.outputs, [each.value["state"] for each in ended.trial]) == ((), ["allowed"])
+    assert told(apply(row, gone("e1", T0), T0, DRY)) == [("suppression.trial", "suppressed", "failure")]
+    assert apply(row, gone("e2", T0 + DAY), T0 + DAY, DRY) == Applied()
+    assert list(row.channels["email"]) == ["failed", "last_failure", "permanent", "trial"]
+    assert next_due(row) == T0 + 90 * DAY
+    assert told(expire(row, KEY, DRY, T0 + 90 * DAY)) == [("suppression.trial", "allowed", "expiry")]
+    assert (next_due(row), "trial" in row.channels["email"]) == (None, False)
 
 
 def test_a_dry_run_holds_back_no_opt_out_and_no_request() -> None:
-    """What people ask for takes effect in dry run, too."""
-    policy = parse_policy('[dry_run]\ntenants = ["*"]', "p.toml")
+    """What people ask for takes effect in dry run, beside the trial and whatever came first."""
+    wishes: list[Event] = [gone("o", T0, "recipient_opted_out"), asked("q", T0, "suppress", until=T0 + 5 * DAY)]
+    for wish, cause in zip(wishes, ("opt_out", "request"), strict=True):
+        for order in ((gone("e", T0), wish), (wish, gone("e", T0))):
+            row = decode_row(None)
+            announced = [each for event in order for each in told(apply(row, event, T0, DRY))]
+            assert sorted(announced) == [
+                ("suppression.changed", "suppressed", cause),
+                ("suppression.trial", "suppressed", "failure"),
+            ]
+
+
+def test_a_lift_in_dry_run_ends_both() -> None:
+    """One event may change both judgements: two records of one sequence, with ids and topics of their own."""
     row = decode_row(None)
-    assert changes(row, gone("o", T0, "recipient_opted_out"), policy=policy) == [
-        suppressed("recipient_opted_out", T0, 0, cause="opt_out")
+    changes(row, gone("e", T0), gone("o", T0, "recipient_opted_out"), now=T0, policy=DRY)
+    lifted = apply(row, asked("l", T0 + HOUR, "lift"), T0 + HOUR, DRY)
+    assert told(lifted) == [("suppression.changed", "allowed", "request"), ("suppression.trial", "allowed", "request")]
+    assert {output.value["sequence"] for output in lifted.outputs} == {6}
+    assert [output.value["event_id"] for output in lifted.outputs] == [
+        event_id(topic, f"{KEY}/email", "6") for topic in ("suppression.changed", "suppression.trial")
     ]
-    row = decode_row(None)
-    assert changes(row, asked("q", T0, "suppress"), policy=policy) == [suppressed("cancelled", T0, 0, cause="request")]
 
 
-def test_a_suppression_in_force_ends_for_real_in_a_dry_run() -> None:
-    """Whoever was told of a suppression is told of its end, although the tenant went into dry run meanwhile."""
-    policy = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
+def test_consent_ends_an_opt_out_and_a_delivery_a_trial() -> None:
+    """In dry run as always: consent says nothing of a mailbox, and a delivery nothing of what its reader wants."""
     row = decode_row(None)
-    apply(row, gone("e1", T0), now=T0)
-    ended = expire(row, KEY, policy, T0 + 90 * DAY)
-    assert ([each.value["state"] for each in ended.outputs], ended.trial) == (["allowed"], ())
+    changes(row, *transients(*(T0 + i * DAY for i in range(5))), now=T0 + 4 * DAY, policy=DRY)
+    changes(row, gone("o", T0, "recipient_opted_out"), now=T0 + 4 * DAY, policy=DRY)
+    at = T0 + 5 * DAY
+    assert told(apply(row, confirmed("i", at, "opted_in"), at, DRY)) == [("suppression.changed", "allowed", "opt_in")]
+    assert told(apply(row, confirmed("d", at), at, DRY)) == [("suppression.trial", "allowed", "delivery")]
+
+
+def test_in_a_dry_run_both_ends_are_kept() -> None:
+    """The request ends first, then the trial, each on its topic and each once."""
+    row = decode_row(None)
+    changes(row, gone("e", T0), asked("q", T0, "suppress", until=T0 + 5 * DAY), now=T0, policy=DRY)
+    ends = []
+    while (due := next_due(row)) is not None:
+        ends.append((due - T0, told(expire(row, KEY, DRY, due))))
+    assert ends == [
+        (5 * DAY, [("suppression.changed", "allowed", "expiry")]),
+        (90 * DAY, [("suppression.trial", "allowed", "expiry")]),
+    ]
+
+
+def test_a_suppression_by_failures_ends_when_its_tenant_goes_into_dry_run() -> None:
+    """At the next event it is announced to have ended, and its trial begins; without an event it ends at its end."""
+    row = decode_row(None)
+    apply(row, gone("e1", T0), T0)
+    stored = encode_row(row)
+    assert told(apply(row, gone("e2", T0 + DAY), T0 + DAY, DRY)) == [
+        ("suppression.changed", "allowed", "failure"),
+        ("suppression.trial", "suppressed", "failure"),
+    ]
+    row = decode_row(stored)
+    assert expire(row, KEY, DRY, T0 + 90 * DAY - 1) == Applied(changed=False)
+    assert told(expire(row, KEY, DRY, T0 + 90 * DAY)) == [("suppression.changed", "allowed", "expiry")]
+
+
+def test_an_opt_out_in_dry_run_takes_over_from_failures_that_were_in_force() -> None:
+    """The address was suppressed and stays so: the reason changes."""
+    row = decode_row(None)
+    apply(row, gone("e1", T0), T0)
+    assert told(apply(row, gone("o", T0 + DAY, "recipient_opted_out"), T0 + DAY, DRY)) == [
+        ("suppression.changed", "suppressed", "opt_out"),
+        ("suppression.trial", "suppressed", "failure"),
+    ]
+
+
+def test_what_is_left_of_a_trial_ends_after_the_dry_run() -> None:
+    """At the next event, at which the failures suppress for real, or at its end."""
+    row = decode_row(None)
+    apply(row, gone("e1", T0), T0, DRY)
+    stored = encode_row(row)
+    assert told(apply(row, gone("e2", T0 + DAY), T0 + DAY)) == [
+        ("suppression.changed", "suppressed", "failure"),
+        ("suppression.trial", "allowed", "failure"),
+    ]
+    row = decode_row(stored)
+    assert told(expire(row, KEY, POLICY, T0 + 90 * DAY)) == [("suppression.trial", "allowed", "expiry")]
+
+
+def test_the_end_of_one_judgement_does_not_touch_the_other() -> None:
+    """Under a policy that has changed meanwhile, too: between two events a judgement changes at its end alone."""
+    row = decode_row(None)
+    changes(row, gone("e", T0), asked("q", T0, "suppress", until=T0 + 5 * DAY), now=T0, policy=DRY)
+    longer = parse_policy('[dry_run]\ntenants = ["acme"]\n[[rule]]\nsuppress_days = 120', "p.toml")
+    assert told(expire(row, KEY, longer, T0 + 5 * DAY)) == [("suppression.changed", "allowed", "expiry")]
+    assert row.channels["email"]["trial"]["until"] == T0 + 90 * DAY
 
 
 def test_the_sequence_grows_with_every_announcement() -> None:

@@ -8,30 +8,35 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.policy import Policy
 from app.domain.recipients import expire
 from app.domain.rows import decode_row, encode_row
 from tests.unit.domain.samples import DAY, HOUR, NOW, POLICY, T0, asked, confirmed, failed, gone
-from tests.unit.domain.test_recipients import KEY, Event, apply
+from tests.unit.domain.test_recipients import DRY, KEY, Event, apply
 
 LATER = T0 + 400 * DAY
 """When everything has arrived."""
 
 
-def row_after(events: Iterable[Event], clock: Iterable[int] = (), last: int = LATER) -> bytes:
+def row_after(events: Iterable[Event], clock: Iterable[int] = (), last: int = LATER, policy: Policy = POLICY) -> bytes:
     """Apply events at the moments of a clock, store the row after each, and end what is over at the end."""
     row = decode_row(None)
     moments = iter(clock)
     for event in events:
         now = next(moments, last)
-        apply(row, event, now, degraded=event["event_id"].startswith("degraded"))
-        expire(row, KEY, POLICY, now)
+        apply(row, event, now, policy, degraded=event["event_id"].startswith("degraded"))
+        expire(row, KEY, policy, now)
         row = decode_row(encode_row(row))
-    expire(row, KEY, POLICY, last)
+    expire(row, KEY, policy, last)
     return encode_row(row)
 
 
 def kept(name: str, *events: Event) -> Any:  # noqa: ANN401 - pytest publishes no type for parameter sets
     return pytest.param(events, id=name)
+
+
+def kept_with(name: str, left: dict[str, str], *events: Event) -> Any:  # noqa: ANN401 - pytest publishes no type
+    return pytest.param(events, left, id=name)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,53 @@ def test_all_orders_of_seven_events_end_in_the_same_row(events: tuple[Event, ...
     assert len(rows) == 1
 
 
+@pytest.mark.parametrize(
+    ("events", "left"),
+    [
+        kept_with(
+            "everything is in force",
+            {"suppression": "opt_out", "trial": "failure"},
+            gone("a", T0),
+            asked("b", T0 + DAY, "lift"),
+            gone("c", T0 + 2 * DAY, "recipient_opted_out"),
+            confirmed("d", T0 + 3 * DAY, "opted_in"),
+            asked("e", T0 + 4 * DAY, "suppress", until=T0 + 20 * DAY),
+            gone("f", T0 + 5 * DAY, "recipient_opted_out"),
+            gone("g", T0 + 6 * DAY),
+        ),
+        kept_with(
+            "a request and transient failures, of which a delivery takes back some",
+            {"suppression": "request", "trial": "failure"},
+            *(failed(f"t{day}", T0 + day * DAY) for day in (0, 4, 5, 6)),
+            confirmed("d", T0 + 3 * DAY),
+            asked("q", T0 + 2 * DAY, "suppress"),
+            gone("g", T0 + DAY),
+        ),
+        kept_with(
+            "a lift after all but a STOP",
+            {"suppression": "opt_out"},
+            gone("a", T0),
+            asked("b", T0, "suppress"),
+            gone("c", T0, "recipient_opted_out"),
+            asked("d", T0 + HOUR, "lift"),
+            asked("e", T0 + 2 * HOUR, "suppress", reason="recipient_opted_out", requested_by="provider:prelude"),
+            confirmed("f", T0 + 2 * HOUR),
+            confirmed("g", T0 + HOUR, "opted_in"),
+        ),
+    ],
+)
+def test_all_orders_of_seven_events_in_dry_run_end_in_the_same_row(
+    events: tuple[Event, ...], left: dict[str, str]
+) -> None:
+    """Failures, opt-outs, requests, lifts, consent and deliveries of a tenant in dry run; some ends pass on the way."""
+    last = T0 + 30 * DAY
+    clock = [T0 + days * DAY for days in (6, 8, 15, 21, 22, 23, 30)]
+    rows = {row_after(order, clock, last, DRY) for order in permutations(events)}
+    assert len(rows) == 1
+    channel: dict[str, Any] = {**decode_row(rows.pop()).channels["email"]}
+    assert {place: channel[place]["cause"] for place in ("suppression", "trial") if place in channel} == left
+
+
 _HOURS = st.integers(0, 60 * 24)
 _REASONS = st.sampled_from(["invalid_recipient", "recipient_disabled", "recipient_opted_out", "recipient_suppressed"])
 
@@ -116,16 +168,17 @@ def any_event(draw: st.DrawFn) -> Event:
     return confirmed(event, at, "delivered" if kind == "confirmed" else kind)
 
 
+@pytest.mark.parametrize("policy", [POLICY, DRY], ids=["", "dry run"])
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_any_order_of_many_events_ends_in_the_same_row(data: st.DataObject) -> None:
+def test_any_order_of_many_events_ends_in_the_same_row(policy: Policy, data: st.DataObject) -> None:
     """Beyond every bound of the row, at any moments of arrival, with repeats."""
     events = data.draw(st.lists(any_event(), max_size=60))
     events += data.draw(st.lists(st.sampled_from(events), max_size=5)) if events else []
     mixed = data.draw(st.permutations(events))
     clock = sorted(T0 + hours * HOUR for hours in data.draw(st.lists(_HOURS, max_size=60)))
     last = T0 + data.draw(st.integers(60, 200)) * DAY
-    assert row_after(events, last=last) == row_after(mixed, clock, last)
+    assert row_after(events, (), last, policy) == row_after(mixed, clock, last, policy)
 
 
 def test_a_hot_recipient_keeps_a_small_row() -> None:

@@ -51,7 +51,11 @@ def test_text_cut_inside_an_address_shows_no_half_of_it() -> None:
         ("x" * 65, "x" * 64),
         ("no user@example.com", "no [address]"),
         ("2388019", "2388019"),
+        ("(#2388019)", "(#2388019)"),
+        (" 2388019.0", "2388019.0"),
         ("60123456", "[number]"),
+        ("(#60123456)", "(#[number])"),
+        ("to 2388019", "to [number]"),
     ],
 )
 def test_code_is_short_and_names_nobody(given_as: str | None, code: str) -> None:

@@ -295,6 +295,13 @@ def test_number_is_international_or_malaysian(sample: Sample, msisdn: str) -> No
     assert judged(sample("teekrr-failed-sms", data__msisdn=msisdn), "recipient") == ("+60123456789",)
 
 
+@pytest.mark.parametrize(("name", "field"), [("teekrr-billed", "billedAt"), ("teekrr-delivered", "deliveredAt")])
+def test_the_first_moment_of_1970_is_a_moment(sample: Sample, name: str, field: str) -> None:
+    """Zero is a time and not a missing one."""
+    outputs = normalize(sample(name, **{f"data__{field}": "1970-01-01T00:00:00Z"})).outputs
+    assert {output.value["occurred_at"] for output in outputs} == {0}
+
+
 def test_billed_without_recipient_is_about_credit_only(sample: Sample) -> None:
     outputs = normalize(sample("teekrr-billed", data__msisdn=None)).outputs
     assert [output.topic for output in outputs] == ["credit.entry"]

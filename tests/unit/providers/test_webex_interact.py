@@ -108,7 +108,7 @@ def test_opt_out_asks_for_a_suppression(sample: Sample, pointer: Pointer) -> Non
         "requested_by": "provider:webex-interact",
         "until": None,
         "note": "",
-        **{name: value for name, value in pointer(raw).items() if name != "received_at"},
+        **pointer(raw),
     }
     assert normalize(raw) == Normalized((Output("suppression.requested", "acme/+447810000001", record),))
 

@@ -49,6 +49,8 @@ def stats(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a recor
         "minute": NOW,
         "count": 1,
         "sample_code": "",
+        "unlisted": False,
+        "samples": [],
     } | changes
 
 
@@ -106,6 +108,7 @@ def alert(**changes: Any) -> dict[str, Any]:  # noqa: ANN401
         "sample_code": "401",
         "observed": 1.0,
         "threshold": 1.0,
+        "samples": [],
         "occurred_at": NOW - HOUR,
     } | changes
 
@@ -215,6 +218,7 @@ def test_everything_of_a_tenant_is_shown_and_nothing_of_others() -> None:
                 "sample_code": "401",
                 "observed": 1.0,
                 "threshold": 1.0,
+                "samples": [],
                 "occurred_at": AN_HOUR_AGO,
             }
         ],
@@ -284,6 +288,21 @@ def test_a_cleared_alert_stays_for_a_day_and_a_raised_one_for_good() -> None:
     )
     shown = [(each["alert_key"], each["state"]) for each in overview_json(whole, "acme", NOW)["alerts"]]
     assert shown == [("c", "raised"), ("d", "cleared"), ("a", "cleared")]
+
+
+def test_many_unlisted_codes_push_out_no_other_alert() -> None:
+    """Of those that are raised they go first, the oldest of them before the others."""
+    codes = [
+        alert(alert_key=f"code {number:02}", kind="unlisted_code", occurred_at=NOW - number, samples=["so they said"])
+        for number in range(MOST_ALERTS)
+    ]
+    whole = filled(
+        (Topic.DELIVERY_ALERT, alert(alert_key="old", occurred_at=NOW - 500 * HOUR)),
+        *((Topic.DELIVERY_ALERT, code) for code in codes),
+    )
+    shown = overview_json(whole, "acme", NOW)["alerts"]
+    assert [each["alert_key"] for each in shown] == [f"code {number:02}" for number in range(MOST_ALERTS - 1)] + ["old"]
+    assert shown[0]["samples"] == ["so they said"]
 
 
 def test_the_newest_suppressions_are_kept_whatever_the_order() -> None:

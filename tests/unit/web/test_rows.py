@@ -22,7 +22,6 @@ SUPPRESSION = {
     "cause": "failure",
     "evidence": ["e1", "e2"],
     "by": "",
-    "dry": False,
 }
 SUPPRESSED = {
     "state": "suppressed",
@@ -77,6 +76,7 @@ def test_a_recipient_shows_every_count_and_which_channels_are_open() -> None:
                 "last_success": "2025-12-30T12:00:00.000000Z",
                 "requests": {"suppress": 1},
                 "suppression": SUPPRESSED,
+                "trial": None,
             }
         },
     }
@@ -99,6 +99,7 @@ def test_a_channel_with_nothing_but_a_first_event_has_every_field() -> None:
                 "last_success": None,
                 "requests": {},
                 "suppression": ALLOWED,
+                "trial": None,
             }
         },
     }
@@ -119,14 +120,22 @@ def test_suppressions_answer_for_every_channel_the_address_can_have() -> None:
         ({}, NOON + DAY - 1, SUPPRESSED),
         ({}, NOON + DAY, ALLOWED),
         ({"until": None}, NOON + 999 * DAY, SUPPRESSED | {"until": None}),
-        ({"dry": True}, NOON, ALLOWED),
     ],
-    ids=["in force", "over at its very end", "without end", "dry run"],
+    ids=["in force", "over at its very end", "without end"],
 )
 def test_only_what_is_in_force_closes_a_channel(change: dict[str, Any], now: int, shown: dict[str, Any]) -> None:
     stored = row(email={"suppression": SUPPRESSION | change})
     assert suppressions(EMAIL, stored, now)["channels"] == {"email": shown}
     assert recipient(EMAIL, stored, now)["may_message"] == (["email"] if shown is ALLOWED else [])
+
+
+def test_a_trial_closes_no_channel() -> None:
+    """What failures would have done to a tenant in dry run is shown apart while it lasts."""
+    stored = row(email={"trial": SUPPRESSION})
+    assert suppressions(EMAIL, stored, NOON)["channels"] == {"email": ALLOWED}
+    shown = recipient(EMAIL, stored, NOON)
+    assert (shown["may_message"], shown["channels"]["email"]["trial"]) == (["email"], SUPPRESSED)
+    assert recipient(EMAIL, stored, NOON + DAY)["channels"]["email"]["trial"] is None
 
 
 def test_an_address_that_is_none_has_the_channels_it_was_tried_on() -> None:
