@@ -36,17 +36,39 @@ BEFORE_THE_RECIPIENT = (
 """The sending system says that it had not named the recipient yet, so the answer cannot be about the recipient."""
 
 SPEAKS_OF_US = re.compile(
-    r" (?:(?<! to )(?<! to the )senders?|originator|(?:from|reply to) address|from header|in from|in header|message id"
+    r" (?:(?<! to )(?<! to the )senders?|absenders?|expediteur|emetteur|mittente|remitente|remetente|afzender|nadawca"
+    r"|отправител[ья]|发 件 人|寄 件 人|送 信 元|送 信 者"
+    r"|originator|(?:from|reply to) address|from header|in from|in header|message id"
     r"|your (?:domain|servers?|host|ip|network|account|(?:email )?address)"
-    r"|you are (?:not a|not allowed|not on|trying to mail)"
+    r"|you are (?:not a|not allowed|not on|trying to mail|blocked|banned|listed)|you have been"
+    r"|of your recipients|too many"
+    r"|(?:send|sending|sent) from|from an? (?:account|user|mailbox)|written by|author|user agent|header(?! follows)"
+    r"|to send (?:mail|email|messages)|for sending|password|received line"
+    r"|(?:unknown|such|invalid|nonexistent|bad) host \d{1,3} \d{1,3} \d{1,3} \d{1,3}"
     r"|credentials|certificate|helo|ehlo|url|whitelist|allowed list) "
 )
 """The answer names the sender or the message, so what it finds missing or closed may be theirs."""
 
 MAY_PASS = re.compile(
-    r" (?:temporar(?:il)?y|(?:try|retry) (?:again )?later|busy|in progress|another process|quota|loop|hops) "
+    r" (?:temporar(?:il)?y|(?:try|retry) (?:again )?later|(?<! and )try again|busy|in progress|another process"
+    r"|quota|loop|hops|not now|for now|tomorrow|until|another session|at (?:this|the) (?:time|moment)|maintenance"
+    r"|being migrated"
+    r"|(?:backend|directory|database|ldap|directory lookup) (?:is |has )?(?:unavailable|unreachable|down|failed)) "
 )
 """The answer names a cause that ends by itself or that somebody is going to mend, whatever its code."""
+
+_NAMES_A_MAILBOX = re.compile(
+    r" (?:addr|address(?:es|ee)?|recipients?|users?|mailbox(?:es)?|accounts?|rcpt|alias|username|customer|subscriber) "
+)
+
+_SURE = frozenset({"5.1.1", "5.1.3", "5.1.6", "5.1.10"})
+"""Codes that are given for a mailbox and for nothing else; the others need a word for it beside a plain refusal."""
+
+_IP_ADDRESS = re.compile(r"(?<!up on )(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+"""Not the one that qmail gave up on, which is the receiver's."""
+
+_OF_ARGUMENTS = frozenset({"501", "502", "504"})
+"""Replies about the argument of a command, such as the domain that we greeted with or sent from."""
 
 _HOST_TAKES_NOTHING = "521"
 """A reply about the whole host (RFC 7504); a mailbox's code beside it names no mailbox."""
@@ -104,18 +126,19 @@ def _decide(text: str, words: Words, codes: Reply, receiver: str) -> Verdict:
     verdict = receiver_verdict(receiver, codes, text) if receiver else None
     if verdict is None:
         marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
-        verdict = CLEAR_WORDING.find(words, marks) or _by_codes(codes, VAGUE_WORDING.find(words, marks))
-    return _unless_about_us(verdict, codes, words.joined) if verdict.suppresses else verdict
+        verdict = CLEAR_WORDING.find(words, marks) or _by_codes(codes, VAGUE_WORDING.find(words, marks), words)
+    return _unless_about_us(verdict, codes, text, words.joined) if verdict.suppresses else verdict
 
 
-def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
+def _unless_about_us(verdict: Verdict, codes: Reply, text: str, joined: str) -> Verdict:
     """The verdict, unless codes, stage or words show that it is not the recipient's, or not for good."""
     for code in (INDEX["smtp"].get(codes.enhanced), INDEX["basic"].get(codes.basic)):
         if code and code.attribution is Attribution.SENDER and codes.enhanced not in _CATCH_ALL:
             return code
     by_code = verdict.decided_by == f"smtp_enhanced:{codes.enhanced}"
     early = any(mark in joined for mark in BEFORE_THE_RECIPIENT) or (by_code and codes.basic == _HOST_TAKES_NOTHING)
-    if early and verdict.decided_by != _ABOUT_THE_DOMAIN:
+    doubtful = of_our_domain(codes, text) if verdict.decided_by == _ABOUT_THE_DOMAIN else early
+    if doubtful:
         return verdict._replace(reason=Reason.CARRIER_REJECTED, attribution=Attribution.SENDER)
     if verdict.reason is Reason.RECIPIENT_OPTED_OUT:
         return verdict
@@ -126,14 +149,22 @@ def _unless_about_us(verdict: Verdict, codes: Reply, joined: str) -> Verdict:
     return verdict
 
 
-def _by_codes(codes: Reply, vague: Verdict | None) -> Verdict:
-    """The verdict on the codes; vague wording goes before a code that leaves open what happened."""
+def of_our_domain(codes: Reply, text: str) -> bool:
+    """Whether the domain that an answer finds wrong is more likely ours: it speaks of arguments, or quotes our IP."""
+    answer = text.partition(codes.basic)[2] if codes.basic else ""
+    return codes.basic in _OF_ARGUMENTS or _IP_ADDRESS.search(answer) is not None
+
+
+def _by_codes(codes: Reply, vague: Verdict | None, words: Words) -> Verdict:
+    """The verdict on the codes; vague wording goes before a code that leaves open what happened or to whom."""
     known = INDEX["smtp"]
     verdict = known.get(codes.enhanced)
     if verdict is None and codes.enhanced.startswith("2."):
         verdict = known["2.1.5"]
     if verdict and verdict.reason is Reason.UNKNOWN:
         verdict = None
+    if verdict and vague and verdict.suppresses and codes.enhanced not in _SURE:
+        verdict = verdict if _NAMES_A_MAILBOX.search(words.joined) else vague
     if verdict and verdict.permanence is not Permanence.UNDETERMINED:
         return verdict
     default = known.get(f"{(codes.enhanced or codes.basic)[:1]}.*.*")

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from app.classify.codes import INDEX, SES_TEXTS, ses_submission, spellings
-from app.classify.diagnostics import BEFORE_THE_RECIPIENT, CLEAR_WORDING, MAY_PASS, SPEAKS_OF_US, VAGUE_WORDING
+from app.classify.diagnostics import (
+    BEFORE_THE_RECIPIENT,
+    CLEAR_WORDING,
+    MAY_PASS,
+    SPEAKS_OF_US,
+    VAGUE_WORDING,
+    of_our_domain,
+)
 from app.classify.dispatch import (
     EXPIRED,
     META_CODE_IN_TEXT,
@@ -161,6 +168,8 @@ def _diagnostic(text: str, code: str) -> Iterator[Step]:
         yield Step("stage", "", False, "said before the recipient was named: no mailbox is judged by it")
     if SPEAKS_OF_US.search(words.joined):
         yield Step("doubt", "", False, "the sender or the message is named: no mailbox is judged by it")
+    if of_our_domain(codes, text):
+        yield Step("doubt", "", False, "our IP or an argument of ours is quoted: a wrong domain in it may be ours")
     if MAY_PASS.search(words.joined):
         yield Step("doubt", "", False, "a cause is named that may pass: nobody is given up for it")
     if codes.temporary:

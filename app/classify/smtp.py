@@ -7,7 +7,8 @@ _DSN_TYPE = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]{0,30}\s{0,8};\s*")
 # what must not stand before is looked at behind the first digit: so the search skips to digits, twice as fast
 _BASIC = re.compile(r"[245](?<![\w.][245])\d\d(?=[ \-#,:;'\")\]]|$)")
 _BEFORE_BASIC = re.compile(
-    r"""(?: (?<![\d\]]) [:'"(>\[=]\s{0,3} | \b(?:said|error|code|reply|returned|response|was|status|with)[ ]{1,3} )$""",
+    r"""(?: (?<![\d\]]) [:'"(>\[=]\s{0,3} | \]:\s{1,3}
+      | \b(?:said|error|code|reply|returned|response|was|status|with)[ ]{1,3} )$""",
     re.VERBOSE | re.IGNORECASE,
 )
 _ENHANCED_FOLLOWS = re.compile(r"[ -]{1,2}#?\(?[245]\.\d")

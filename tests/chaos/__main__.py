@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -84,6 +85,8 @@ def report(outcome: Outcome) -> list[str]:
 
 def main() -> int:
     """Run once; returns 1 on any difference."""
+    # as Ctrl-C: workers and brokers end with it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = options_of(sys.argv[1:])
     print(f"seed {options.shape.seed}, base {options.shape.base // 1_000_000}, {options}", flush=True)  # noqa: T201
     outcome = asyncio.run(run(options))

@@ -303,6 +303,46 @@ def test_scripts_without_spaces_or_with_marks_are_read(text: str, reason: str) -
 
 
 @pytest.mark.parametrize(
+    ("text", "reply"),
+    [
+        ("host mx.example.net [192.0.2.9]: 550 no", "550"),
+        ("connect to mx.example.net[192.0.2.9]:425: refused", ""),
+        ("connect to mx.example.net[192.0.2.9]:550 refused", ""),
+    ],
+)
+def test_a_reply_behind_an_address_in_brackets_is_told_from_a_port(text: str, reply: str) -> None:
+    assert classify_diagnostic(text).smtp_reply == reply
+
+
+@pytest.mark.parametrize(
+    "text", ["550 5.1.0", "550 5.1.0 address refused", "550 5.2.1 mailbox refused", "550 5.1.1 refused"]
+)
+def test_a_code_of_mailboxes_suppresses_with_a_word_for_the_mailbox_or_none_at_all(text: str) -> None:
+    assert classify_diagnostic(text).suppresses
+
+
+@pytest.mark.parametrize("text", ["550 5.1.0 not permitted from there", "550 5.2.1 refused"])
+def test_a_plain_refusal_with_a_doubtful_code_suppresses_nobody(text: str) -> None:
+    assert not classify_diagnostic(text).suppresses
+
+
+@pytest.mark.parametrize(
+    "text", ["550 domain not found: example.net", "192.0.2.9 said: 550 domain not found. Giving up on 192.0.2.9."]
+)
+def test_a_wrong_domain_is_the_recipients(text: str) -> None:
+    assert classify_diagnostic(text).suppresses
+
+
+@pytest.mark.parametrize("text", ["550 domain not found: example.net [192.0.2.9]", "501 domain not found: example.net"])
+def test_a_wrong_domain_is_ours_where_arguments_or_our_ip_are_meant(text: str) -> None:
+    assert not classify_diagnostic(text).suppresses
+
+
+def test_an_address_ends_before_an_ellipsis() -> None:
+    assert classify_diagnostic("550 a@example.net...User unknown").suppresses
+
+
+@pytest.mark.parametrize(
     ("bounce", "diagnostic", "reason", "permanence"),
     [
         ("Permanent/General", "", "invalid_recipient", "PERMANENT"),
