@@ -7,7 +7,7 @@ import functools
 import re
 
 from app.classify.codes import INDEX, LONGEST_CODE
-from app.classify.phrases import PhraseBook, Words, split_words
+from app.classify.phrases import PhraseBook, Words, split_words, without_hosts
 from app.classify.receivers import receiver_verdict, recognise
 from app.classify.smtp import Reply, parse_reply
 from app.classify.tables import LONGEST_TEXT, Source, parse_table, read_text
@@ -45,7 +45,7 @@ SPEAKS_OF_US = re.compile(
     r"|(?:send|sending|sent) from|from an? (?:account|user|mailbox)|written by|author|user agent|header(?! follows)"
     r"|to send (?:mail|email|messages)|for sending|password|received line"
     r"|(?:unknown|such|invalid|nonexistent|bad) host \d{1,3} \d{1,3} \d{1,3} \d{1,3}"
-    r"|credentials|certificate|helo|ehlo|url|whitelist|allowed list) "
+    r"|harvest(?:ing|er)?|to add you|credentials|certificate|helo|ehlo|url|whitelist|allowed list) "
 )
 """The answer names the sender or the message, so what it finds missing or closed may be theirs."""
 
@@ -53,6 +53,7 @@ MAY_PASS = re.compile(
     r" (?:temporar(?:il)?y|(?:try|retry) (?:again )?later|(?<! and )try again|busy|in progress|another process"
     r"|quota|loop|hops|not now|for now|tomorrow|until|another session|at (?:this|the) (?:time|moment)|maintenance"
     r"|being migrated"
+    r"|limits?|threshold|exceed(?:s|ed|ing)?"
     r"|(?:backend|directory|database|ldap|directory lookup) (?:is |has )?(?:unavailable|unreachable|down|failed)) "
 )
 """The answer names a cause that ends by itself or that somebody is going to mend, whatever its code."""
@@ -105,9 +106,8 @@ def classify_diagnostic(text: str, *, status: str = "", reply: str = "", receive
 @functools.lru_cache(maxsize=_CACHED)
 def _judge(text: str, status: str, reply: str, host: str) -> Verdict:
     codes = parse_reply(text, status, reply)
-    words = split_words(text)
-    receiver = recognise(words, host)
-    verdict = _decide(text, words, codes, receiver)
+    receiver = recognise(split_words(text), host)
+    verdict = _decide(text, split_words(without_hosts(text)), codes, receiver)
     given = codes.enhanced or codes.basic
     return Verdict(
         verdict.reason,

@@ -26,7 +26,7 @@ from app.classify.dispatch import (
     place_of,
 )
 from app.classify.overlay import Overlay
-from app.classify.phrases import split_words
+from app.classify.phrases import split_words, without_hosts
 from app.classify.receivers import RECEIVER_ROWS, recognise
 from app.classify.sms import WORDING, by_state, given_code, without_message
 from app.classify.smtp import Reply, parse_reply
@@ -157,9 +157,9 @@ def _email_text(text: str) -> Iterator[Step]:
 
 def _diagnostic(text: str, code: str) -> Iterator[Step]:
     codes = parse_reply(text, code, code)
-    words = split_words(text)
+    words = split_words(without_hosts(text))
     marks = frozenset({codes.enhanced, codes.basic, (codes.enhanced or codes.basic)[:1]})
-    yield from _receiver_rows(recognise(words, ""), codes, text)
+    yield from _receiver_rows(recognise(split_words(text), ""), codes, text)
     yield from wording_steps("wording", CLEAR_WORDING, words, marks)
     yield _enhanced(codes)
     yield from wording_steps("vague wording", VAGUE_WORDING, words, marks)

@@ -29,6 +29,12 @@ _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
 _FRAMES = ("remote host said", "giving up on")
 """What a sending system puts around the answer it quotes; none of its words are the receiver's."""
 
+_HOST = re.compile(
+    r"\b(?:host|(connect to|(?:connection|conversation) with|talking to)) [\w.-]{1,253}(?: ?\[[\da-f.:]{2,45}\]|\.:)",
+    re.IGNORECASE,
+)
+"""A host that answered or did not; what it is called says nothing (``host mx.spam-filter.net[192.0.2.1] said:``)."""
+
 _SUBJECT = re.compile(r"\bsubject:.{0,60}")
 """The subject of our own message, which may say anything."""
 
@@ -83,6 +89,11 @@ def split_words(text: str) -> Words:
     word = _ASCII_WORD if text.isascii() else _WORD
     found = word.findall(_REPEATED_CODE.sub(" ", text))
     return Words(f" {' '.join(found)} ", frozenset(found))
+
+
+def without_hosts(text: str) -> str:
+    """The text without the names of the hosts that answered."""
+    return _HOST.sub(r"\1 ", text) if "[" in text or ".:" in text else text
 
 
 def plain_letters(text: str) -> str:

@@ -35,7 +35,8 @@ def parse_reply(text: str, status: str, reply: str) -> Reply:
     """The codes of a diagnostic; the structured fields win over the text unless they are generic.
 
     A class 4 in the text's own enhanced code or in the status makes the failure temporary; the basic code speaks only
-    where no enhanced code does (``554 4.4.7`` is temporary).
+    where no enhanced code does (``554 4.4.7`` is temporary), or where that stands in an answer which a temporary one
+    quotes (``450 … said: 550 5.1.1 …``).
     """
     text = _without_dsn_type(text)
     basic = reply if _REPLY.fullmatch(reply) else _basic(text)
@@ -43,7 +44,14 @@ def parse_reply(text: str, status: str, reply: str) -> Reply:
     given = status if _STATUS.fullmatch(status) else ""
     enhanced = given if given and not _generic(given) else said or given
     classes = {code[0] for code in (said, given) if code and not _generic(code)} or {enhanced[:1] or basic[:1]}
-    return Reply(basic, enhanced, "4" in classes)
+    return Reply(basic, enhanced, "4" in classes or _quotes(text, basic, said))
+
+
+def _quotes(text: str, basic: str, said: str) -> bool:
+    """Whether a temporary basic code goes before a permanent enhanced one that is not its own."""
+    if not (basic.startswith("4") and said.startswith("5")):
+        return False
+    return re.search(rf"{basic}[ -]{{1,2}}#?\(?{re.escape(said)}", text) is None
 
 
 def _without_dsn_type(text: str) -> str:

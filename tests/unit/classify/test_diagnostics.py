@@ -201,7 +201,14 @@ def test_the_status_field_wins_unless_it_is_generic(text: str, status: str, enha
 
 @pytest.mark.parametrize(
     "text",
-    ["450 4.1.1 <a@example.com> user unknown", "450 user unknown", "451 4.2.1 mailbox disabled", "4.1.1 no such user"],
+    [
+        "450 4.1.1 <a@example.com> user unknown",
+        "450 user unknown",
+        "451 4.2.1 mailbox disabled",
+        "4.1.1 no such user",
+        "450 not verified: the next server said: 550 5.1.1 user unknown",
+        "451 deferred, behind us it is 550 user unknown (#5.1.1)",
+    ],
 )
 def test_class_4_is_transient_whatever_the_words_say(text: str) -> None:
     verdict = classify_diagnostic(text)
@@ -248,6 +255,8 @@ def test_an_answer_before_the_recipient_was_named_never_suppresses(text: str) ->
         "no such domain in this URL",
         "mailbox disabled. Message-ID missing",
         "recipient not in the whitelist: no such user",
+        "no such user, address harvesting seen",
+        "account unknown, ask its owner to add you",
     ],
 )
 def test_an_answer_that_names_the_sender_or_the_message_blames_no_mailbox(words: str) -> None:
@@ -261,7 +270,17 @@ def test_a_message_that_goes_back_to_its_sender_says_nothing_of_him(frame: str) 
 
 
 @pytest.mark.parametrize(
-    "words", ["temporarily", "a temporary state", "try again later", "please retry later", "busy", "or over quota"]
+    "words",
+    [
+        "temporarily",
+        "a temporary state",
+        "try again later",
+        "please retry later",
+        "busy",
+        "or over quota",
+        "above the limit",
+        "exceeded",
+    ],
 )
 def test_what_may_pass_is_temporary_under_any_code(words: str) -> None:
     verdict = classify_diagnostic(f"550 5.1.1 mailbox unknown, {words}")
@@ -281,12 +300,18 @@ def test_a_code_of_a_mailbox_judges_it_unless_the_reply_is_that_of_the_whole_hos
 @pytest.mark.parametrize(
     ("quoted", "bare"),
     [
+        ("host spam.example.com[192.0.2.1] said: 550 no such user", "550 no such user"),
+        ("SMTP error: host quota.example.com [2001:db8::1]: 550 no such user", "550 no such user"),
+        ("... while talking to sender.example.com.: 550 no such user", "550 no such user"),
+        ("connect to dmarc.example.com[192.0.2.1]:25: refused", "connect to mx.example.com[192.0.2.1]:25: refused"),
         ("192.0.2.1 failed. Remote host said: 554 odd. Giving up on 192.0.2.1.", "554 odd"),
         ("Remote host said: 550 rejected", "550 rejected"),
     ],
 )
 def test_words_around_a_quoted_answer_are_not_the_receivers(quoted: str, bare: str) -> None:
-    assert classify_diagnostic(quoted).reason is classify_diagnostic(bare).reason
+    verdicts = classify_diagnostic(quoted), classify_diagnostic(bare)
+    assert verdicts[0].reason is verdicts[1].reason
+    assert verdicts[0].suppresses is verdicts[1].suppresses
 
 
 @pytest.mark.parametrize(
