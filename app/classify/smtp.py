@@ -3,7 +3,8 @@
 import re
 from typing import NamedTuple
 
-_DSN_TYPE = re.compile(r"\s*[A-Za-z][A-Za-z0-9-]{0,30}\s{0,8};\s*")
+# more than once where one report quotes another
+_DSN_TYPES = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9-]{0,30}\s{0,8};\s*){1,3}")
 # what must not stand before is looked at behind the first digit: so the search skips to digits, twice as fast
 _BASIC = re.compile(r"[245](?<![\w.][245])\d\d(?=[ \-#,:;'\")\]]|$)")
 _BEFORE_BASIC = re.compile(
@@ -38,7 +39,7 @@ def parse_reply(text: str, status: str, reply: str) -> Reply:
     where no enhanced code does (``554 4.4.7`` is temporary), or where that stands in an answer which a temporary one
     quotes (``450 … said: 550 5.1.1 …``).
     """
-    text = _without_dsn_type(text)
+    text = _without_dsn_types(text)
     basic = reply if _REPLY.fullmatch(reply) else _basic(text)
     said = _enhanced(text, basic)
     given = status if _STATUS.fullmatch(status) else ""
@@ -54,8 +55,8 @@ def _quotes(text: str, basic: str, said: str) -> bool:
     return re.search(rf"{basic}[ -]{{1,2}}#?\(?{re.escape(said)}", text) is None
 
 
-def _without_dsn_type(text: str) -> str:
-    match = _DSN_TYPE.match(text)
+def _without_dsn_types(text: str) -> str:
+    match = _DSN_TYPES.match(text)
     return text[match.end() :] if match else text.lstrip()
 
 
