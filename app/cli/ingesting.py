@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from app.errors import BadInputError, TopicError
+from app.cli.tenants import check_tenant_option
+from app.errors import TopicError
 from app.vocabulary import Provider
 
 if TYPE_CHECKING:
@@ -34,13 +35,9 @@ def ingest(
 ) -> None:
     """Publish webhooks from a file to the provider's raw topic, each acknowledged by all in-sync replicas."""
     from app.cli.kafka_errors import one_line_on_failure  # noqa: PLC0415 - see the package
-    from app.identity import check_tenant  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
 
-    try:
-        check_tenant(tenant)
-    except BadInputError as error:
-        raise typer.BadParameter(str(error)) from None
+    check_tenant_option(tenant)
     settings = load_settings(ctx.obj)
     bodies = webhooks_in(file.read_bytes())
     with one_line_on_failure(settings):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 import typer
 
+from app.cli.tenants import check_tenant_option
 from app.errors import BadInputError, TableOfCodesError
 from app.vocabulary import Channel, Provider
 
@@ -38,7 +39,7 @@ def normalize(
 
     What is not given is null. A Prelude failure has no recipient here: the worker joins it with its `created` event.
     """
-    _check_tenant(tenant)
+    check_tenant_option(tenant)
     rows = _overlay(overlay)
     for number, body in enumerate(_bodies(file, lines=lines), start=1):
         place = f"line {number}: " if lines else ""
@@ -60,7 +61,7 @@ def classify(
     tenant: Annotated[str, typer.Option(help="Whose rows of the overlay hold, besides those for all.")] = "default",
 ) -> None:
     """Say what a failure means: whose fault it is, whether it heals, whether it suppresses."""
-    _check_tenant(tenant)
+    check_tenant_option(tenant)
     ask = partial(_explained, overlay=_overlay(overlay), tenant=tenant, steps=explain)
     if lines:
         if code or text:
@@ -75,15 +76,6 @@ def classify(
         typer.echo("\n".join(_readable(explanation)))
     else:
         _print_json(_document(explanation, steps=False))
-
-
-def _check_tenant(tenant: str) -> None:
-    from app.identity import check_tenant  # noqa: PLC0415 - see the package
-
-    try:
-        check_tenant(tenant)
-    except BadInputError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 def _bodies(file: Path, *, lines: bool) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
-from app.errors import BadInputError
+from app.cli.tenants import check_tenant_option
 
 if TYPE_CHECKING:
     from app.replay.comparing import Answer, Question
@@ -77,13 +77,8 @@ def moment_of(text: str, now: int) -> int:
 
 
 def _check(tenant: str, by: str) -> None:
-    from app.identity import check_tenant  # noqa: PLC0415 - see the package
-
-    try:
-        if tenant:
-            check_tenant(tenant)
-    except BadInputError as error:
-        raise typer.BadParameter(str(error)) from None
+    if tenant:
+        check_tenant_option(tenant)
     if by.startswith("provider:") or len(by) > _LONGEST_NAME:
         raise typer.BadParameter(f"--by: expected at most {_LONGEST_NAME} characters that do not begin with provider:")
 

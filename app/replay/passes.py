@@ -11,7 +11,6 @@ from app.errors import BadInputError
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.faust_batches import Record
 from app.faust_batches.batch import partition_of
-from app.identity import canonical, recipient_key
 from app.normalize import normalize
 from app.replay.difference import Case, Terms
 from app.replay.judgements import Identity, Recorded, identity_of, judged_as, mark, place
@@ -20,6 +19,7 @@ from app.replay.reading import Spans
 from app.replay.rejudging import Rejudged
 from app.stream.envelope import is_replayed
 from app.stream.normalizing import key_elsewhere, raw_record
+from app.stream.suppressing import receipt_of, spell_recipient
 from app.topics import RAW_TOPICS, Topic
 
 _PROVIDERS = {str(topic): provider for provider, topic in RAW_TOPICS.items()}
@@ -170,12 +170,11 @@ class Folding:
             event = cast("SuppressionRequested", avro.decode(record.topic, record.value))
         except BadInputError:
             return
-        event["recipient"] = canonical(event["recipient"], event["channel"]).value
-        key = recipient_key(event["tenant"], event["recipient"])
+        key = spell_recipient(event)
         if mark(key) not in self._rejudged.keys or partition_of(key.encode(), self._partitions) != record.partition:
             return
-        received_at = record.timestamp * 1000 if event["received_at"] is None else event["received_at"]
-        self._case(key, event).take_requested(event, received_at, by_replay=is_replayed(record), pending=pending)
+        receipt = receipt_of(event, record)
+        self._case(key, event).take_requested(event, receipt, by_replay=is_replayed(record), pending=pending)
 
     def _case(self, key: str, event: DeliveryFailed | DeliveryConfirmed | SuppressionRequested) -> Case:
         case = self.cases.get(key)

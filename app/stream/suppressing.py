@@ -123,16 +123,14 @@ class Suppressing:
         if record.topic == Topic.DELIVERY_CONFIRMED:
             return recipients.apply_confirmed(row, cast("DeliveryConfirmed", event), self._policy, now)
         request = cast("SuppressionRequested", event)
-        received_at = record.timestamp * 1000 if request["received_at"] is None else request["received_at"]
-        return recipients.apply_request(row, request, self._policy, now, received_at=received_at)
+        return recipients.apply_request(row, request, self._policy, now, received_at=receipt_of(request, record))
 
     def _forward(self, event: dict[str, Any], record: Record, transaction: Transaction) -> bool:
         """Bring a request's address to its one spelling, and the record to that address's partition.
 
         A person writes an address as they like, and a producer may hash its key differently.
         """
-        event["recipient"] = canonical(event["recipient"], event["channel"]).value
-        key = recipient_key(event["tenant"], event["recipient"]).encode()
+        key = spell_recipient(cast("SuppressionRequested", event)).encode()
         if partition_of(key, self._partitions) == record.partition:
             return False
         FORWARDED.labels(record.topic).inc()
@@ -143,3 +141,14 @@ class Suppressing:
     def _put(self, key: bytes, row: Row, transaction: Transaction) -> None:
         transaction.put(TABLE, key, encode_row(row))
         self._due.schedule(key, recipients.next_due(row))
+
+
+def spell_recipient(request: SuppressionRequested) -> str:
+    """Bring a request's address to its one spelling, and return the key of its row."""
+    request["recipient"] = canonical(request["recipient"], request["channel"]).value
+    return recipient_key(request["tenant"], request["recipient"])
+
+
+def receipt_of(request: SuppressionRequested, record: Record) -> int:
+    """Return when a request was received, in microseconds: the webhook behind it, or its record."""
+    return record.timestamp * 1000 if request["received_at"] is None else request["received_at"]
