@@ -36,5 +36,32 @@ class TopicError(UndeliveredError):
     """The topics on the cluster differ from their declaration."""
 
 
+class OversizeError(UndeliveredError):
+    """A record or row is larger than what brokers take; nothing of it was sent."""
+
+
+class StoreError(UndeliveredError):
+    """The rows on disk cannot be read or written."""
+
+
 class FencedError(UndeliveredError):
-    """Another worker owns this task now; nothing of the present batch was committed."""
+    """Partitions of this worker may belong to another one by now; whether the present round counts is not known.
+
+    ``lost_generation``: the group has said so; else it is our producer that the brokers know no more.
+    """
+
+    def __init__(self, text: str, *, lost_generation: bool) -> None:
+        super().__init__(text)
+        self.lost_generation = lost_generation
+
+
+class BrokersError(UndeliveredError):
+    """The brokers refuse something that asking again does not mend; the text names what and why."""
+
+
+class RetriesExhaustedError(UndeliveredError):
+    """The brokers did not do something in the time that they are given."""
+
+
+class LostOffsetsError(UndeliveredError):
+    """A group's committed offsets are gone while its rows are there; the text names the ways out."""

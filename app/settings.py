@@ -77,7 +77,21 @@ class Settings(BaseSettings):
 
     store: Literal["memory", "rocksdb"] = Field("memory", description="Where a worker keeps its rows")
     data_dir: Path = Field(Path("var"), description="Folder of the rows on disk")
-    batch_max_records: int = Field(2000, ge=1, description="Most records of a partition in one transaction")
+    round_max_records: int = Field(8000, ge=1, description="Most records in one transaction")
+    commit_interval_ms: int = Field(
+        20,
+        ge=0,
+        le=1000,
+        description="Least time from one commit to the next; lower: less latency, more work for worker and brokers",
+    )
+    retry_timeout_s: float = Field(
+        60, gt=0, description="How long errors of the brokers that may pass are retried before a worker ends"
+    )
+    lost_offsets: Literal["stop", "beginning", "end"] = Field(
+        "stop",
+        description="What to do when the group's committed offsets are gone while its rows are there: stop with an "
+        "error, read the topics again from their beginning, or go on with what comes from now on",
+    )
     session_timeout_s: float = Field(10, gt=0, description="Silence after which a worker counts as dead")
     transaction_timeout_s: float = Field(60, gt=0, description="Age at which brokers abort a transaction")
     rebalance_timeout_s: float = Field(60, gt=0, description="Time the workers have to take over partitions")

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from app.vocabulary import Provider
 
-DAY_MS = 24 * 60 * 60 * 1000
+HOUR_MS = 60 * 60 * 1000
+DAY_MS = 24 * HOUR_MS
+
+LARGEST_BATCH_BYTES = 1_048_588
+"""Most bytes of a record batch, unless a topic declares more; Apache Kafka's own default."""
+TOMBSTONE_MS = DAY_MS
+"""How long compaction keeps a tombstone: whoever knows older rows only cannot catch up, since deletions are missing."""
+
+_FRAMING_BYTES = 512
+"""Room for what a record batch and a record's fields take beside key, value and headers: 61 bytes and some varints."""
 
 
 class Topic(StrEnum):
@@ -51,25 +60,42 @@ SCHEMA_OF = {Topic.SUPPRESSION_TRIAL: Topic.SUPPRESSION_CHANGED}
 RAW_TOPICS = {provider: Topic(f"raw.{provider}") for provider in Provider}
 
 
+_COMPACTION = {
+    "delete.retention.ms": str(TOMBSTONE_MS),
+    # the newest segment is never compacted: a quiet partition would not be at all before its 7 days were over
+    "segment.ms": str(6 * HOUR_MS),
+    # and whoever starts reads all of that segment, by default up to 1 GiB
+    "segment.bytes": str(64 * 1024 * 1024),
+    # whoever starts reads at most a quarter more than what is alive, by default twice as much
+    "min.cleanable.dirty.ratio": "0.2",
+}
+
+
 class Declaration(NamedTuple):
     """How a topic is to be on the cluster; every topic has the same number of partitions, a setting."""
 
     name: str
     retention_ms: int | None
-    """None: kept until compacted away."""
+    """None: kept for ever, or until compacted away."""
     compact: bool
-    max_message_bytes: int | None = None
-    """None: the broker's limit."""
+    max_message_bytes: int = LARGEST_BATCH_BYTES
 
     @property
     def config(self) -> dict[str, str]:
-        """The broker's configuration of this topic."""
-        config = {"cleanup.policy": "compact" if self.compact else "delete"}
-        if self.retention_ms is not None:
-            config["retention.ms"] = str(self.retention_ms)
-        if self.max_message_bytes is not None:
-            config["max.message.bytes"] = str(self.max_message_bytes)
-        return config
+        """The broker's configuration of this topic: all that promises rest on, so that no cluster's defaults count."""
+        config = {
+            "cleanup.policy": "compact" if self.compact else "delete",
+            "max.message.bytes": str(self.max_message_bytes),
+            # a record that is sent on keeps the moment of its first writing
+            "message.timestamp.type": "CreateTime",
+            # a leader that was not in sync lacks records that were acknowledged
+            "unclean.leader.election.enable": "false",
+        }
+        if self.compact:
+            return config | _COMPACTION
+        # age alone decides, whatever the size
+        retention_ms = -1 if self.retention_ms is None else self.retention_ms
+        return config | {"retention.ms": str(retention_ms), "retention.bytes": "-1"}
 
 
 def _deleted_after(days: int, *topics: Topic) -> list[Declaration]:
@@ -94,3 +120,11 @@ DECLARATIONS: tuple[Declaration, ...] = (
 def changelog(application: str, table: str) -> Declaration:
     """Declare the changelog topic of a table; ``application`` is the consumer group."""
     return Declaration(f"{application}-{table}-changelog", None, compact=True)
+
+
+_BATCH_BYTES = {declaration.name: declaration.max_message_bytes for declaration in DECLARATIONS}
+
+
+def largest_record(topic: str) -> int:
+    """Return how many bytes key, value and headers of one record may have together; a topic may be a changelog."""
+    return _BATCH_BYTES.get(topic, LARGEST_BATCH_BYTES) - _FRAMING_BYTES

@@ -160,6 +160,12 @@ class AlertKind(StrEnum):
     LOW_CREDIT = "low_credit"
     CREDIT_INVARIANT = "credit_invariant"
     RESERVATION_STALE = "reservation_stale"
+    RECORD_FAILED = "record_failed"
+    """Processing a record raised: it is a dead letter. An incident, never cleared, like the two that follow."""
+    ROW_FAILED = "row_failed"
+    """What was due by the clock for a row raised: a copy of the row is a dead letter."""
+    OFFSET_GAP = "offset_gap"
+    """An agent goes on elsewhere than at its committed offset, since the topic no longer holds that one."""
 
 
 class AlertState(StrEnum):

@@ -104,7 +104,7 @@ async def _answered(settings: "Settings", question: "Question", *, apply: bool) 
         answer = await compare(reader, settings, question)
         if writer is None:
             return answer, None
-        return answer, await writer.write(answer.parcels, answer.mapping_version, question.now)
+        return answer, await writer.write(answer.parcels, answer.mapping_version)
 
 
 def _show(answer: "Answer", written: "Written | None", *, json: bool) -> None:

@@ -1,12 +1,12 @@
-"""What an agent sees: batches of records in, one transaction out."""
+"""What an agent sees: batches of records in, rows beside them, and what it is to do with what fails."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 from aiokafka.partitioner import murmur2
 
-Headers = list[tuple[str, bytes]]
+from app.faust_batches.transaction import Transaction
 
 
 class Record(Protocol):
@@ -26,7 +26,7 @@ class Record(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """Milliseconds since 1970."""
+        """Milliseconds since 1970, or whatever its producer wrote: any 64-bit number."""
 
     @property
     def key(self) -> bytes | None:
@@ -42,25 +42,18 @@ class Record(Protocol):
 
 
 class Batch(NamedTuple):
-    """The records of one partition that are in flight together."""
+    """Records of one partition, in their order."""
 
     topic: str
     partition: int
     records: Sequence[Record]
+    reaches_end: bool = False
+    """Nothing more was in the partition when these were fetched."""
 
     @property
     def next_offset(self) -> int:
         """The offset to commit once the batch has taken effect."""
         return self.records[-1].offset + 1
-
-
-class Outgoing(NamedTuple):
-    """A record waiting for the transaction's end."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    timestamp: int | None
 
 
 class Rows(Protocol):
@@ -73,58 +66,46 @@ class Rows(Protocol):
         """Every row, in no order."""
 
 
-class Transaction:
-    """Everything one batch changes; nothing of it is visible before the commit.
-
-    ``now`` is the clock of the batch, in microseconds since 1970: pure code behind it gets the time from here.
-    """
-
-    def __init__(self, partition: int, tables: Mapping[str, Rows], now: int) -> None:
-        self.partition = partition
-        self.now = now
-        self.outputs: dict[tuple[str, int | None], list[Outgoing]] = {}
-        self.rows: dict[str, dict[bytes, bytes | None]] = {name: {} for name in tables}
-        self._tables = tables
-
-    def get(self, table: str, key: bytes) -> bytes | None:
-        """Return a row as this transaction has left it."""
-        changed = self.rows[table]
-        return changed[key] if key in changed else self._tables[table].get(key)
-
-    def put(self, table: str, key: bytes, value: bytes | None) -> None:
-        """Write a row; None deletes it (a tombstone in the changelog)."""
-        self.rows[table][key] = value
-
-    def send(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers | None = None,
-        *,
-        partition: int | None = None,
-        timestamp: int | None = None,
-    ) -> None:
-        """Write a record; without ``partition`` its key decides, as with every other Kafka client."""
-        self.outputs.setdefault((topic, partition), []).append(Outgoing(key, value, headers or [], timestamp))
-
-    @property
-    def empty(self) -> bool:
-        """True when there is nothing to commit but offsets."""
-        return not self.outputs and not any(self.rows.values())
-
-
 class Processor(Protocol):
-    """The work of one agent on one partition: made anew after each recovery, called by one task only."""
+    """The work of one agent on one partition: made anew after each recovery, called by one task only.
+
+    It keeps nothing between two calls that follows from a transaction: what a call changed may be dropped, and its
+    records may come again.
+    """
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Turn records into outputs and rows.
 
-        Bad data becomes an output (a dead letter). Whatever this raises stops the worker with nothing committed.
+        Bad data becomes an output (a dead letter). When this raises, its changes are dropped and it is called again
+        for each record alone; the record that raises is put aside (:class:`Incidents`).
         """
 
-    def tick(self, transaction: Transaction) -> None:
-        """Do what is due by the clock; called about once a second, batch or no batch."""
+    def moment(self, now: int) -> int | None:
+        """Return up to when what is due may be done; None: it is not known yet. ``now`` is the clock, microseconds."""
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:
+        """Do what is due for these rows (:meth:`Transaction.put` says when); called about once a second.
+
+        Each of them is to be put again with another due time, or deleted. When this raises, its changes are dropped
+        and it is called again for each row alone; the row that raises is put aside.
+        """
+
+
+class Incidents(Protocol):
+    """What an application does about what it did not expect; all of it goes out in the transaction that passes it."""
+
+    def put_aside(self, agent: str, record: Record, error: Exception, transaction: Transaction) -> None:
+        """Keep a record whose processing raised, so that nothing of it is lost."""
+
+    def put_row_aside(
+        self, agent: str, table: str, key: bytes, row: bytes, error: Exception, transaction: Transaction
+    ) -> None:
+        """Keep a copy of a row for which work by the clock raised; the row stays, and is not due any more."""
+
+    def gap(
+        self, agent: str, topic: str, partition: int, committed: int, resumed_at: int, transaction: Transaction
+    ) -> None:
+        """Tell of records that nobody will process: those between the committed offset and the one resumed at."""
 
 
 @lru_cache(maxsize=200_000)

@@ -11,19 +11,19 @@ from collections.abc import Callable
 VARIABLE = "UNDELIVERED_KILL_AT"
 
 POINTS = (
-    "assigned",  # before older owners are fenced
-    "fenced",  # fenced, nothing recovered
+    "assigned",  # partitions are ours, nothing was asked of the brokers
+    "initialised",  # what older owners had begun is ended, as far as they used our transactional ids
+    "fenced",  # offsets are stable: no older owner can change anything any more
     "recovering",  # in the middle of a changelog
-    "recovered",  # rows are there, positions are not set
-    "sought",  # positions are set, nothing runs
-    "processed",  # outputs and rows made, no transaction begun
-    "begun",  # a transaction without anything in it
-    "appended",  # outputs and rows handed to the producer, maybe not delivered
+    "recovered",  # rows are there, nothing is fetched
+    "started",  # records are about to be fetched
+    "closed",  # outputs, rows and offsets of a round are final, no transaction begun
+    "begun",  # partitions and group are in the transaction, nothing is written
     "offsets",  # the input offsets are in the transaction
+    "producing",  # some record batches are at the broker
     "delivered",  # everything is at the broker, nothing is committed
     "committed",  # committed, not in the store
-    "stored",  # in the store, the partition still held
-    "released",  # ready for the next batch
+    "stored",  # in the store
 )
 """In the order in which a worker reaches them."""
 

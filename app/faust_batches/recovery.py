@@ -1,147 +1,113 @@
-"""What happens on an assignment, in this order: fence, recover, seek, process."""
+"""Brings rows up to the end of their changelogs."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from faust.tables.manager import TableManager
-from faust.types import TP
-from mode import Service
+from aiokafka import TopicPartition
 
+from app.errors import RetriesExhaustedError
 from app.faust_batches.faults import reached
-from app.faust_batches.store import PartitionRows
+from app.faust_batches.rows import PartitionRows
+from app.faust_batches.rows.partition_rows import DUE_HEADER, decode_due
+from app.faust_batches.transaction import Row
+from app.faust_batches.wire.brokers import Brokers
+from app.faust_batches.wire.fetching import Fetched, Fetching, FetchSizes
+from app.faust_batches.wire.offsets import Extent
 
 log = logging.getLogger(__name__)
 
+TOMBSTONE_S = 24 * 3600.0
+"""``delete.retention.ms`` of the changelogs: rows that were away longer may have missed that others were deleted."""
+_SIZES = FetchSizes(answer=16 * 1024 * 1024, partition=2 * 1024 * 1024)
+
 
 async def read_changelogs(
-    partitions: Mapping[tuple[str, int], PartitionRows], connection: Mapping[str, Any]
-) -> tuple[int, float]:
-    """Bring rows up to the end of their changelog partitions (topic, partition).
+    brokers: Brokers,
+    rows_of: Mapping[TopicPartition, PartitionRows],
+    extents: Mapping[TopicPartition, Extent],
+    patience_s: float,
+) -> int:
+    """Bring rows up to the end of their changelog partitions, the high watermark; returns how many records were read.
 
-    Call it after every writer of these partitions was fenced: then nothing can follow the end it reads.
-    Returns the number of records read and the seconds it took.
+    Call it after every older writer was fenced: then nothing can follow the end. Not to the last stable offset: an
+    open transaction of an older writer may hide behind it what was committed.
     """
-    started = time.monotonic()
-    if not partitions:
-        return 0, 0.0
-    rows_of = {TopicPartition(topic, number): rows for (topic, number), rows in partitions.items()}
-    # "earliest": with the default, seeking right after the assignment races with a reset to the end
-    consumer = AIOKafkaConsumer(
-        **connection,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=8 * 1024 * 1024,
-    )
-    await consumer.start()
-    try:
-        consumer.assign(list(rows_of))
-        read = await _catch_up(consumer, rows_of)
-    finally:
-        await consumer.stop()
-    return read, time.monotonic() - started
-
-
-async def _catch_up(consumer: AIOKafkaConsumer, rows_of: Mapping[TopicPartition, PartitionRows]) -> int:
-    beginnings = await consumer.beginning_offsets(list(rows_of))
-    ends = await consumer.end_offsets(list(rows_of))
     for tp, rows in rows_of.items():
-        if rows.position > ends[tp]:
-            log.warning("%s/%d: rows stand for offset %d, its end is %d: rebuilding", *tp, rows.position, ends[tp])
-            rows.clear()
-        consumer.seek(tp, max(rows.position, beginnings[tp]))
-    pending = {tp for tp in rows_of if max(rows_of[tp].position, beginnings[tp]) < ends[tp]}
-    read = 0
-    while pending:
-        for tp, records in (await consumer.getmany(*pending, timeout_ms=200)).items():
-            rows_of[tp].apply({record.key: record.value for record in records}, records[-1].offset + 1)
-            read += len(records)
-            reached("recovering")
-        # commit markers occupy offsets: the position passes them, no record ever has them
-        pending = {tp for tp in pending if await consumer.position(tp) < ends[tp]}
-    return read
+        _forget_what_cannot_be_caught_up(tp, rows, extents[tp])
+    starts = {tp: max(rows.position, extents[tp].beginning) for tp, rows in rows_of.items()}
+    behind = {tp: extents[tp].end for tp, start in starts.items() if start < extents[tp].end}
+    if not behind:
+        return 0
+    reading = _Reading(rows_of, behind)
+    fetching = Fetching(brokers, {tp: starts[tp] for tp in behind}, _SIZES, reading.take, reading.room)
+    following = asyncio.create_task(fetching.run())
+    try:
+        await reading.wait(following, patience_s)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+    return reading.records
 
 
-class BatchRecovery(Service):
-    """Takes the place of Faust's changelog recovery; one round for each assignment of the group."""
+class _Reading:
+    """Takes over what comes, and knows when all of it has."""
 
-    def __init__(self, app: Any, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.app = app
-        self.completed = asyncio.Event()
-        self._requested = asyncio.Event()
-        self._rebalances = 0
-        """Beginnings and ends of rebalances so far; a round whose number is older must not let anything run."""
-        self._wanted = 0
-        """``_rebalances`` at the last assignment."""
+    def __init__(self, rows_of: Mapping[TopicPartition, PartitionRows], ends: Mapping[TopicPartition, int]) -> None:
+        self._rows_of = rows_of
+        self._left = dict(ends)
+        self._moved = asyncio.Event()
+        self.records = 0
 
-    def interrupt(self) -> None:
-        """Let no round that is under way end in work: a rebalance begins, and its assignment asks for a new one."""
-        self._rebalances += 1
+    def take(self, fetched: Fetched) -> None:
+        """Take over rows; commit markers occupy offsets, so that the position tells how far it is."""
+        tp = fetched.partition
+        self._rows_of[tp].apply(_changes(fetched.records), fetched.next_offset)
+        self.records += len(fetched.records)
+        if fetched.next_offset >= self._left.get(tp, 0):
+            self._left.pop(tp, None)
+        self._moved.set()
+        reached("recovering")
 
-    def on_partitions_revoked(self, revoked: set[TP]) -> None:  # noqa: ARG002 - called by Faust's TableManager
-        """Say that the tables are not to be trusted until the next assignment."""
-        self.completed.clear()
+    async def room(self) -> None:
+        """Wait for nothing: rows are taken over at once."""
 
-    async def on_rebalance(
-        self,
-        assigned: set[TP],  # noqa: ARG002 - called by Faust's TableManager
-        revoked: set[TP],  # noqa: ARG002
-        newly_assigned: set[TP],  # noqa: ARG002
-        generation_id: int = 0,  # noqa: ARG002
-    ) -> None:
-        """Ask for a round; it runs outside the group's callback, which must not last."""
-        self._rebalances += 1
-        self._wanted = self._rebalances
-        self._requested.set()
-
-    @Service.task
-    async def _take_over_each_assignment(self) -> None:
-        while not self.should_stop:
-            if await self.wait_for_stopped(cast("Any", self._requested)):
-                return
-            self._requested.clear()
-            wanted = self._wanted
-            if wanted == self._rebalances and await self.app.partition_tasks.take_over(self.app.consumer.assignment()):
-                await self._resume(wanted)
-
-    async def _resume(self, wanted: int) -> None:
-        app = self.app
-        consumer = app.consumer
-        if wanted != self._rebalances:
-            return
-        await consumer.perform_seek()
-        reached("sought")
-        # whoever must know something before records are processed waits in here
-        await app.on_rebalance_complete.send()
-        # a rebalance may have begun at either await; from here to the flow there is none
-        if wanted != self._rebalances:
-            return
-        changelogs = app.tables.changelog_topics
-        consumer.resume_partitions({tp for tp in consumer.assignment() if tp.topic not in changelogs})
-        app.partition_tasks.start()
-        app.flow_control.resume()
-        consumer.resume_flow()
-        await app._fetcher.maybe_start()  # noqa: SLF001 - as Faust's own recovery does
-        if wanted != self._rebalances:
-            return
-        app.tables.on_actives_ready()
-        app.tables.on_standbys_ready()
-        self.completed.set()
-        app.on_rebalance_end()
-        log.info("worker ready: %s", app.partition_tasks.summary())
+    async def wait(self, following: asyncio.Task[None], patience_s: float) -> None:
+        """Wait for the end; raises what ends the reading before, or RetriesExhaustedError when nothing comes."""
+        while self._left:
+            self._moved.clear()
+            moved = asyncio.create_task(self._moved.wait())
+            await asyncio.wait([following, moved], timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                moved.cancel()
+                following.result()
+            elif not moved.done():
+                moved.cancel()
+                stuck = ", ".join(f"{tp.topic}/{tp.partition}" for tp in sorted(self._left))
+                raise RetriesExhaustedError(f"read changelogs: nothing came for {patience_s:.0f} s from {stuck}")
 
 
-class BatchTableManager(TableManager):
-    """Faust's table manager with the recovery above."""
+def _forget_what_cannot_be_caught_up(tp: TopicPartition, rows: PartitionRows, extent: Extent) -> None:
+    if rows.position > extent.end:
+        reason = f"they stand for offset {rows.position}, beyond its end {extent.end}"
+    elif 0 < rows.position < extent.end and 0 < rows.written_at < time.time() - TOMBSTONE_S:
+        reason = "they were away for longer than the changelog keeps tombstones"
+    else:
+        return
+    log.warning("rows of %s/%d are rebuilt: %s", tp.topic, tp.partition, reason)
+    rows.clear()
 
-    @property
-    def recovery(self) -> Any:
-        """The recovery service, made at first use."""
-        if self._recovery is None:
-            self._recovery = cast("Any", BatchRecovery(self.app, beacon=self.beacon, loop=self.loop))
-        return self._recovery
+
+def _changes(records: Sequence[Any]) -> dict[bytes, Row | None]:
+    """Return the rows in changelog records, the last of each key; what has no row's key was written by a stranger."""
+    return {
+        record.key: None if record.value is None else Row(record.value, _due(record.headers))
+        for record in records
+        if record.key and record.key[0]
+    }
+
+
+def _due(headers: tuple[tuple[str, bytes], ...]) -> int | None:
+    return decode_due(headers[0][1]) if headers and headers[0][0] == DUE_HEADER else None

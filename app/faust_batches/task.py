@@ -1,24 +1,24 @@
-"""One task for each agent and partition: strictly serial, one transaction a round."""
+"""One agent on one partition: its rows, its place in the input, and what it does in a round."""
 
-import asyncio
-import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
-from app.faust_batches.batch import Batch, Processor, Transaction
-from app.faust_batches.faults import reached
-from app.faust_batches.producer import TaskProducer
-from app.faust_batches.store import PartitionRows
+from aiokafka import TopicPartition
 
-log = logging.getLogger(__name__)
+from app.errors import StoreError
+from app.faust_batches.batch import Batch, Incidents, Processor, Record
+from app.faust_batches.rows import PartitionRows
+from app.faust_batches.transaction import Changes, Covered, SizeLimits, Transaction
+from app.faust_batches.wire.offsets import Gap
 
-TICK_S = 1.0
-"""How often a task looks at the clock when no records come."""
+MOST_DUE = 1000
+"""Rows of a table looked at in one tick, so that a flood of them does not hold up the records behind it."""
 
 
 class TaskId(NamedTuple):
-    """Names a task; together with the application's id it is the transactional id."""
+    """Names a task."""
 
     agent: str
     partition: int
@@ -30,92 +30,125 @@ class AgentDeclaration(NamedTuple):
     name: str
     topics: tuple[str, ...]
     tables: tuple[str, ...]
-    new_processor: Callable[[int, Mapping[str, PartitionRows]], Processor]
-    """Makes the processor of one partition from its recovered rows."""
+    new_processor: Callable[[int], Processor]
+    """Makes the processor of one partition."""
+    patient: bool = False
+    """Nobody waits for what it does: it goes into the next commit that others need, or into one of its own later."""
 
 
 class Task:
-    """The serial loop of one agent on one partition.
+    """Work on one partition; its changes lie in a transaction of the present round until that is committed.
 
-    Everything it raises is an infrastructure error or a bug; both stop the worker, with nothing of the present round
-    committed.
+    Whatever a processor raises is about the records or rows that it was given: it does no I/O of its own, and what the
+    store raises is known by its class. So neighbours take effect, exactly once, and the one that raises is put aside.
     """
 
     def __init__(
         self,
         declaration: AgentDeclaration,
         partition: int,
-        producer: TaskProducer,
         rows: Mapping[str, PartitionRows],
-        changelogs: Mapping[str, str],
+        limits: SizeLimits,
+        incidents: Incidents,
     ) -> None:
         self.id = TaskId(declaration.name, partition)
-        self.producer = producer
+        self.tables = declaration.tables
+        self.patient = declaration.patient
         self.rows = rows
-        self._changelogs = changelogs
-        """Table name to changelog topic."""
-        self._declaration = declaration
-        self._arrived: asyncio.Queue[Batch | None] = asyncio.Queue()
-        self._next_offsets: dict[str, int] = {}
-        self._next_tick = 0.0
-        self.committed_records = 0
+        self.positions: dict[TopicPartition, int] = {}
+        """The next offset to be processed of each input partition."""
+        self._processor = declaration.new_processor(partition)
+        self._limits = limits
+        self._incidents = incidents
+        self._committing: dict[str, Changes] = {name: {} for name in rows}
+        """Rows of the round that is being committed: what is reduced meanwhile sees them."""
 
-    def feed(self, batch: Batch) -> None:
-        """Queue a batch; the transport sends no other of that partition before this one is released."""
-        self._arrived.put_nowait(batch)
+    def begin(self) -> Transaction:
+        """Return an empty transaction upon what is committed and what is being committed."""
+        layers = {name: Covered(self._committing[name], rows) for name, rows in self.rows.items()}
+        return Transaction(self.id.partition, layers, _now(), self._limits)
 
-    def finish(self) -> None:
-        """Let the loop end after the round it is in; queued batches stay uncommitted and are read again."""
-        self._arrived.put_nowait(None)
+    def freeze(self, transaction: Transaction) -> dict[str, Changes]:
+        """Say that a transaction is final and about to be committed; returns its rows by table."""
+        changed: dict[str, Changes] = {table: changes for table, changes in transaction.rows.items() if changes}
+        self._committing.update(changed)
+        return changed
 
-    async def run(self, release: Callable[[Sequence[Batch]], Awaitable[None]]) -> None:
-        """Turn batches into transactions until :meth:`finish`."""
-        processor = self._declaration.new_processor(self.id.partition, self.rows)
-        while (batches := await self._next_batches()) is not None:
-            self._check_order(batches)
-            transaction = Transaction(self.id.partition, self.rows, time.time_ns() // 1000)
-            if batches:
-                processor.process(batches, transaction)
-            if time.monotonic() >= self._next_tick:
-                processor.tick(transaction)
-                self._next_tick = time.monotonic() + TICK_S
-            if batches or not transaction.empty:
-                reached("processed")
-                await self._commit(transaction, batches)
-                reached("stored")
-            await release(batches)
-            if batches:
-                reached("released")
+    def apply(self, table: str, position: int | None) -> None:
+        """Take over the rows of a table that were committed, with the changelog position that they stand for."""
+        rows = self.rows[table]
+        rows.apply(self._committing[table], rows.position if position is None else position)
+        self._committing[table] = {}
 
-    async def _next_batches(self) -> list[Batch] | None:
-        """Wait for batches or the next tick; None when the task is to end."""
-        batches: list[Batch] = []
+    def process(self, batch: Batch, transaction: Transaction) -> None:
+        """Process records; each takes effect or is put aside."""
         try:
-            async with asyncio.timeout(max(0.0, self._next_tick - time.monotonic())):
-                first = await self._arrived.get()
-        except TimeoutError:
-            return batches
-        if first is None:
-            return None
-        batches.append(first)
-        # what other topics have ready goes into the same transaction
-        while not self._arrived.empty():
-            batch = self._arrived.get_nowait()
-            if batch is None:
-                return None
-            batches.append(batch)
-        return batches
+            with _savepoint(transaction) as upon:
+                self._processor.process([batch], upon)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - about its records, whatever it is: see the class
+            for record in batch.records:
+                self._process_alone(batch, record, transaction)
+        self.positions[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
 
-    def _check_order(self, batches: Sequence[Batch]) -> None:
-        for batch in batches:
-            if batch.records[0].offset < self._next_offsets.get(batch.topic, 0):
-                raise RuntimeError(f"{batch.topic}/{batch.partition}: offset {batch.records[0].offset} came twice")
-            self._next_offsets[batch.topic] = batch.next_offset
+    def _process_alone(self, batch: Batch, record: Record, transaction: Transaction) -> None:
+        try:
+            with _savepoint(transaction) as upon:
+                self._processor.process([batch._replace(records=[record])], upon)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            with _savepoint(transaction) as upon:
+                self._incidents.put_aside(self.id.agent, record, error, upon)
 
-    async def _commit(self, transaction: Transaction, batches: Sequence[Batch]) -> None:
-        changelogs = {self._changelogs[table]: rows for table, rows in transaction.rows.items()}
-        positions = await self.producer.commit(transaction.outputs, changelogs, self.id.partition, batches)
-        for table, rows in transaction.rows.items():
-            if rows:
-                self.rows[table].apply(rows, positions[self._changelogs[table]])
-        self.committed_records += sum(len(batch.records) for batch in batches)
+    def tick(self, transaction: Transaction) -> None:
+        """Do what is due by the clock."""
+        moment = self._processor.moment(_now())
+        if moment is None:
+            return
+        for table in self.tables:
+            keys = transaction.due(table, moment, MOST_DUE)
+            if keys:
+                self._tend(table, keys, moment, transaction)
+
+    def _tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:
+        try:
+            with _savepoint(transaction) as upon:
+                self._processor.tend(table, keys, moment, upon)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - about its rows
+            for key in keys:
+                self._tend_alone(table, key, moment, transaction)
+
+    def _tend_alone(self, table: str, key: bytes, moment: int, transaction: Transaction) -> None:
+        try:
+            with _savepoint(transaction) as upon:
+                self._processor.tend(table, [key], moment, upon)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as above
+            row = transaction.get(table, key)
+            with _savepoint(transaction) as upon:
+                if row is not None:
+                    self._incidents.put_row_aside(self.id.agent, table, key, row, error, upon)
+                upon.put(table, key, row)
+
+    def tell_gap(self, gap: Gap, transaction: Transaction) -> None:
+        """Tell of records that nobody will process."""
+        with _savepoint(transaction) as upon:
+            topic, partition = gap.partition
+            self._incidents.gap(self.id.agent, topic, partition, gap.committed, gap.resumed_at, upon)
+
+
+@contextmanager
+def _savepoint(transaction: Transaction) -> Iterator[Transaction]:
+    """Keep what is done only if all of it is done."""
+    upon = transaction.savepoint(_now())
+    yield upon
+    transaction.absorb(upon)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

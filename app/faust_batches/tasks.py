@@ -2,20 +2,31 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
-from faust.types import TP
+from aiokafka import TopicPartition
 
-from app.errors import TopicError
-from app.faust_batches.batch import Batch
+from app.errors import LostOffsetsError, TopicError
+from app.faust_batches.batch import Incidents
 from app.faust_batches.faults import reached
-from app.faust_batches.producer import TaskProducer
 from app.faust_batches.recovery import read_changelogs
-from app.faust_batches.store import PartitionRows, TableStore
+from app.faust_batches.round import Round
+from app.faust_batches.rounds import Pace, Rounds
+from app.faust_batches.rows import PartitionRows, TableStore
 from app.faust_batches.task import AgentDeclaration, Task, TaskId
+from app.faust_batches.transaction import SizeLimits
+from app.faust_batches.wire.brokers import Brokers
+from app.faust_batches.wire.offsets import Extent, Starts, extents, stable_offsets, starts
+from app.faust_batches.wire.producer import RoundProducer
+from app.faust_batches.wire.protocol import Membership
+from app.faust_batches.work import Work
 
 log = logging.getLogger(__name__)
+
+LostOffsets = Literal["stop", "beginning", "end"]
 
 
 class Environment(NamedTuple):
@@ -25,11 +36,17 @@ class Environment(NamedTuple):
     """Consumer group, and prefix of transactional ids and changelogs."""
     connection: Mapping[str, Any]
     """aiokafka's keyword arguments for bootstrap and security."""
-    transaction_timeout_ms: int
+    transaction_timeout_s: float
+    patience_s: float
+    """How long one thing is asked of the brokers before the worker gives up."""
     drain_timeout_s: float
-    """How long a task may take to end its transaction before its partitions go elsewhere."""
-    release: Callable[[Sequence[Batch]], Awaitable[None]]
-    crash: Callable[[BaseException], Awaitable[None]]
+    """How long a commit may take before its partitions go elsewhere."""
+    rocksdb_dir: Path | None
+    pace: Pace
+    limits: SizeLimits
+    incidents: Incidents
+    lost_offsets: LostOffsets
+    """What to do about partitions that have rows and no committed offset."""
 
 
 class Tasks:
@@ -38,14 +55,24 @@ class Tasks:
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
         self._declarations: dict[str, AgentDeclaration] = {}
+        self._agent_of: dict[str, str] = {}
         self.stores: dict[str, TableStore] = {}
+        self._brokers = Brokers(environment.connection, environment.application_id, environment.patience_s)
+        self._producer = RoundProducer(
+            self._brokers, environment.application_id, int(environment.transaction_timeout_s * 1000)
+        )
         self._tasks: dict[TaskId, Task] = {}
-        self._loops: list[asyncio.Task[None]] = []
-        self._taking_over: asyncio.Task[None] | None = None
+        self._work: Work | None = None
+        self._starts = Starts({}, (), frozenset())
+
+    def declare_table(self, name: str) -> None:
+        """Add a table, before the worker starts."""
+        self.stores[name] = TableStore(name, self._environment.rocksdb_dir)
 
     def declare(self, declaration: AgentDeclaration) -> None:
         """Add an agent, before the worker starts."""
         self._declarations[declaration.name] = declaration
+        self._agent_of.update(dict.fromkeys(map(str, declaration.topics), declaration.name))
 
     def changelog(self, table: str) -> str:
         """Return the name of a table's changelog topic; Faust gives it the same."""
@@ -58,23 +85,38 @@ class Tasks:
             owned.setdefault(agent, []).append(partition)
         return ", ".join(f"{agent} {partitions}" for agent, partitions in owned.items()) or "no partitions"
 
-    def feed(self, agent: str, batch: Batch) -> None:
-        """Hand a batch to its task."""
-        self._tasks[TaskId(agent, batch.partition)].feed(batch)
+    async def take_over(self, assignment: Iterable[TopicPartition], member: Membership) -> None:
+        """Fence older owners, recover the rows, and find out where the input partitions are to be read from.
 
-    async def take_over(self, assignment: Iterable[TP]) -> bool:
-        """Fence and recover the tasks of an assignment; False when :meth:`drain` came in between."""
-        await self.drain()
-        self._taking_over = asyncio.create_task(self._take_over(self._owned(assignment)))
-        await asyncio.wait([self._taking_over])
-        if self._taking_over.cancelled():
-            return False
-        self._taking_over.result()
-        self._taking_over = None
-        return True
+        In this order: end what older owners left open, wait until offsets are stable, read changelogs to their ends.
+        From the second step on nobody who was assigned these partitions before can change anything.
+        """
+        environment = self._environment
+        owned = self._owned(assignment)
+        numbers = set().union(*owned.values()) if owned else set()
+        for table, store in self.stores.items():
+            store.keep_only(self._numbers_of(table, owned))
+        reached("assigned")
+        if not numbers:
+            self._starts = Starts({}, (), frozenset())
+            return
+        began = time.monotonic()
+        await self._brokers.start()
+        await self._producer.initialise(numbers, member)
+        reached("initialised")
+        inputs = [TopicPartition(topic, number) for topic, name in self._agent_of.items() for number in owned[name]]
+        patience_s = environment.transaction_timeout_s + environment.patience_s
+        committed = await stable_offsets(self._brokers, member.group, inputs, patience_s)
+        reached("fenced")
+        rows_of = self._open_rows(owned)
+        found = await extents(self._brokers, [*inputs, *rows_of])
+        read = await read_changelogs(self._brokers, rows_of, found, patience_s)
+        reached("recovered")
+        self._starts = self._where_to_start(committed, {tp: found[tp] for tp in inputs}, rows_of)
+        log.info("recovered %d changelog records in %.2f s", read, time.monotonic() - began)
 
-    def _owned(self, assignment: Iterable[TP]) -> dict[str, set[int]]:
-        """Return each agent's partition numbers; its topics must bring the same ones."""
+    def _owned(self, assignment: Iterable[TopicPartition]) -> dict[str, set[int]]:
+        """Return each agent's partition numbers; its topics must bring the same ones, and so must the agents."""
         by_topic: dict[str, set[int]] = {}
         for topic, partition in assignment:
             by_topic.setdefault(topic, set()).add(partition)
@@ -85,73 +127,96 @@ class Tasks:
                 found = ", ".join(f"{topic} {sorted(by_topic.get(topic, ()))}" for topic in declaration.topics)
                 raise TopicError(f"topics of agent {declaration.name} must bring the same partitions, got: {found}")
             owned[declaration.name] = numbers[0]
+        if any(numbers != next(iter(owned.values())) for numbers in owned.values()):
+            raise TopicError(f"agents must own the same partitions, whose numbers name transactional ids: {owned}")
         return owned
 
-    async def _take_over(self, owned: Mapping[str, set[int]]) -> None:
-        for name, partitions in owned.items():
-            for table in self._declarations[name].tables:
-                self.stores[table].keep_only(partitions)
-        for name, partitions in owned.items():
-            for partition in partitions:
-                task = self._new_task(self._declarations[name], partition)
-                self._tasks[task.id] = task
-        reached("assigned")
-        # fencing comes first: until it is done an older owner may still commit
-        await asyncio.gather(*(task.producer.start() for task in self._tasks.values()))
-        reached("fenced")
-        changelogs: dict[tuple[str, int], PartitionRows] = {
-            (self.changelog(table), task.id.partition): rows
-            for task in self._tasks.values()
-            for table, rows in task.rows.items()
+    def _numbers_of(self, table: str, owned: Mapping[str, set[int]]) -> set[int]:
+        return set().union(*(owned[name] for name, each in self._declarations.items() if table in each.tables))
+
+    def _open_rows(self, owned: Mapping[str, set[int]]) -> dict[TopicPartition, PartitionRows]:
+        return {
+            TopicPartition(self.changelog(table), number): store.open(number)
+            for table, store in self.stores.items()
+            for number in self._numbers_of(table, owned)
         }
-        read, seconds = await read_changelogs(changelogs, self._environment.connection)
-        reached("recovered")
-        log.info("recovered %d changelog records in %.2f s", read, seconds)
 
-    def _new_task(self, declaration: AgentDeclaration, partition: int) -> Task:
+    def _where_to_start(
+        self,
+        committed: Mapping[TopicPartition, int],
+        inputs: Mapping[TopicPartition, Extent],
+        rows_of: Mapping[TopicPartition, PartitionRows],
+    ) -> Starts:
+        found = starts(committed, inputs)
+        for gap in found.gaps:
+            topic, partition = gap.partition
+            log.warning("%s/%d: committed %d, resumed at %d", topic, partition, gap.committed, gap.resumed_at)
+        forgotten = self._forgotten(found, rows_of)
+        if not forgotten:
+            return found
+        if self._environment.lost_offsets == "stop":
+            raise LostOffsetsError(
+                f"the committed offsets of group {self._environment.application_id} are gone, as after seven days "
+                f"without a worker, but its rows are there (partitions {sorted(forgotten)}). Set lost_offsets for one "
+                "start: `beginning` reads again what the topics still hold, and counts twice what rows have forgotten; "
+                "`end` goes on with what comes from now on. Or raise application_version and rebuild everything"
+            )
+        if self._environment.lost_offsets == "beginning":
+            return found
+        ends = {tp: extent.end for tp, extent in inputs.items() if tp.partition in forgotten and tp in found.fresh}
+        return found._replace(positions={**found.positions, **ends})
+
+    def _forgotten(self, found: Starts, rows_of: Mapping[TopicPartition, PartitionRows]) -> set[int]:
+        """Return the partition numbers without any committed offset that have rows all the same."""
+        with_offset = {tp.partition for tp in found.positions.keys() - found.fresh}
+        return {tp.partition for tp, rows in rows_of.items() if rows.position and tp.partition not in with_offset}
+
+    def prepare(self) -> None:
+        """Make the tasks of what was taken over."""
         environment = self._environment
-        producer = TaskProducer(
-            f"{environment.application_id}-{declaration.name}-{partition}",
-            environment.application_id,
-            environment.transaction_timeout_ms,
-            environment.connection,
+        numbers = {tp.partition for tp in self._starts.positions}
+        for declaration in self._declarations.values():
+            for number in sorted(numbers):
+                rows = {table: self.stores[table].open(number) for table in declaration.tables}
+                task = Task(declaration, number, rows, environment.limits, environment.incidents)
+                self._tasks[task.id] = task
+        for tp, offset in self._starts.positions.items():
+            self._tasks[TaskId(self._agent_of[tp.topic], tp.partition)].positions[tp] = offset
+
+    def start(self) -> Work | None:
+        """Return the work on what was taken over, to be run; None when there is none."""
+        self.prepare()
+        if not self._tasks:
+            return None
+        opening = Round()
+        for gap in self._starts.gaps:
+            opening.tell_gap(self._tasks[TaskId(self._agent_of[gap.partition.topic], gap.partition.partition)], gap)
+        changelogs = {table: self.changelog(table) for table in self.stores}
+        rounds = Rounds(
+            self._tasks.values(), self._producer, self._brokers, changelogs, self._environment.pace, opening
         )
-        rows = {table: self.stores[table].open(partition) for table in declaration.tables}
-        return Task(declaration, partition, producer, rows, {table: self.changelog(table) for table in rows})
+        inputs = {tp: task for task in self._tasks.values() for tp in task.positions}
+        self._work = Work(rounds, self._brokers, inputs)
+        return self._work
 
-    def start(self) -> None:
-        """Let the recovered tasks work."""
-        self._loops = [asyncio.create_task(self._guard(task), name=str(task.id)) for task in self._tasks.values()]
+    async def drain(self, running: asyncio.Task[None] | None) -> None:
+        """Let the round that is being committed end, then let go of all tasks; their rows stay.
 
-    async def _guard(self, task: Task) -> None:
-        """Stop the worker when a task cannot go on: the next owner starts from the committed offsets."""
-        try:
-            await task.run(self._environment.release)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be committed after it
-            await self._environment.crash(error)
-
-    async def drain(self) -> None:
-        """Let each task end the transaction it is in, then let go of them all; their rows stay.
-
-        A task that cannot end in time is cancelled: whether its transaction took effect is read from the changelogs
-        and the committed offsets at the next assignment, here or elsewhere.
+        A commit that cannot end in time is cancelled: whether it took effect is read from the changelogs and the
+        committed offsets at the next assignment, here or elsewhere.
         """
-        if self._taking_over is not None:
-            self._taking_over.cancel()
-            await asyncio.wait([self._taking_over])
-            self._taking_over = None
-        for task in self._tasks.values():
-            task.finish()
-        if self._loops:
-            _, late = await asyncio.wait(self._loops, timeout=self._environment.drain_timeout_s)
-            for loop in late:
-                loop.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        await asyncio.gather(*(task.producer.stop() for task in self._tasks.values()))
-        self._loops = []
+        work, self._work = self._work, None
+        if work is not None:
+            work.finish()
+        if running is not None:
+            _, late = await asyncio.wait([running], timeout=self._environment.drain_timeout_s)
+            if late:
+                running.cancel()
+                await asyncio.wait([running])
         self._tasks = {}
 
-    def close(self) -> None:
-        """Close the stores."""
+    async def close(self) -> None:
+        """Close connections and stores."""
+        await self._brokers.stop()
         for store in self.stores.values():
             store.close()

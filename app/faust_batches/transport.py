@@ -1,57 +1,68 @@
-"""A Faust transport that hands over one batch per partition and fetches that partition again when it is released."""
+"""A Faust transport whose consumer is there for the group alone: what it is assigned is fetched by the rounds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError
-from faust.serializers.schemas import Schema
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+)
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
-from faust.types.tuples import ConsumerMessage
 
-from app.faust_batches.batch import Batch
+from app.faust_batches.wire import lenient_records
+from app.faust_batches.wire.brokers import REQUEST_TIMEOUT_MS
+from app.faust_batches.wire.protocol import Membership
 
+lenient_records.install()
 
-class BatchSchema(Schema[Any, Any]):
-    """Leaves a batch as it is: records are decoded by the agent, where a bad one becomes a dead letter."""
-
-    def compile(self, app: Any, **_: Any) -> Any:
-        """Return the decoder that Faust's conductor calls once a batch."""
-
-        async def decode(message: Any, *, propagate: bool = False) -> Any:  # noqa: ARG001 - the conductor's protocol
-            return app.create_event(None, message.value, None, message)
-
-        return decode
+_LOOK_S = 1.0
+_PAUSE_S = 0.5
+_A_DAY_MS = 24 * 3600 * 1000
+_NO_MESSAGES: tuple[tuple[TP, Any], ...] = ()
+_REFUSALS = (
+    GroupAuthorizationFailedError,
+    InconsistentGroupProtocolError,
+    InvalidGroupIdError,
+    InvalidSessionTimeoutError,
+    TopicAuthorizationFailedError,
+)
+"""What a person must mend."""
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer, in its own thread and event loop so that heartbeats never wait for an agent."""
 
-    seeks = 0
-    """How often positions were set back to the committed offsets."""
-    seeks_at_fetch = 0
-    """``seeks`` when the last fetch took its records: with an older one they will be read again."""
+    _failing_since: float | None = None
+
+    async def on_start(self) -> None:
+        """Start the consumer, and keep its fetcher from fetching."""
+        await super().on_start()
+        # no requests to fetch or to look up offsets; no leader is missing; look again in a day
+        self._ensure_consumer()._fetcher._get_actions_per_node = lambda _: ([], {}, _A_DAY_MS / 1000, False, [])  # noqa: SLF001 - pinned version
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
-        app = cast("Any", self.app)
         # tables' partitions follow the agents' partitions through Faust's assignor
         self._assignor = self.app.assignor
         return aiokafka.AIOKafkaConsumer(
-            **app.connection,
+            **cast("Any", self.app).options.connection,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             partition_assignment_strategy=[self._assignor],
-            isolation_level="read_committed",
             enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_poll_records=app.batch_max_records,
-            max_poll_interval_ms=int((conf.broker_max_poll_interval or 0) * 1000),
-            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
-            fetch_max_wait_ms=500,
-            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            auto_offset_reset="none",
+            # nobody polls: what the worker does is seen by its commits
+            max_poll_interval_ms=_A_DAY_MS,
+            request_timeout_ms=max(REQUEST_TIMEOUT_MS, int(conf.broker_session_timeout * 1000)),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int((conf.broker_rebalance_timeout or 60) * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
@@ -61,76 +72,63 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(
         self,
         consumer: aiokafka.AIOKafkaConsumer,
-        active_partitions: set[TP],
-        timeout: float | None = None,
-        max_records: int | None = None,
+        active_partitions: set[TP],  # noqa: ARG002
+        timeout: float | None = None,  # noqa: ARG002
+        max_records: int | None = None,  # noqa: ARG002
     ) -> Any:
-        """Take what has arrived for the active partitions, waiting at most ``timeout`` seconds for it.
-
-        aiokafka's own wait is not used: it would go on across a rebalance and hand out, as if they were old, records
-        that it took after the seek; and it would take every partition when none is active.
-        """
+        """Fetch nothing; look for errors of the group's coordination, which aiokafka hands to whoever fetches."""
         fetcher = consumer._fetcher  # noqa: SLF001 - pinned version
-        deadline = self.thread_loop.time() + (timeout or 0.0)
-        while self.consumer.flow_active:
-            if consumer._closed or fetcher._closed:  # noqa: SLF001
-                raise ConsumerStoppedError
-            self.seeks_at_fetch = self.seeks
-            # read anew each time: a partition released meanwhile joins the fetch that is waiting
-            if wanted := set(active_partitions):
-                with fetcher._subscriptions.fetch_context():  # noqa: SLF001
-                    records = await fetcher.fetched_records(wanted, timeout=0, max_records=max_records)
-                if records:
-                    return records
-            waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
-            done, _ = await asyncio.wait([waiter], timeout=max(0.0, deadline - self.thread_loop.time()))
-            if not done:
-                waiter.cancel()
-                break
-            waiter.result()
+        if consumer._closed or fetcher._closed:  # noqa: SLF001
+            raise ConsumerStoppedError
+        try:
+            # says that the consumer is alive, too: an idle one leaves its group
+            with fetcher._subscriptions.fetch_context():  # noqa: SLF001
+                waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
+                done, _ = await asyncio.wait([waiter], timeout=_LOOK_S)
+                if done:
+                    waiter.result()
+                else:
+                    waiter.cancel()
+            self._failing_since = None
+        except KafkaError as error:
+            await self._outlast(consumer, error)
         return {}
 
-    def wake_fetch(self) -> None:
-        """Let a waiting fetch look again at which partitions it may take; callable from any thread."""
+    async def _outlast(self, consumer: aiokafka.AIOKafkaConsumer, error: KafkaError) -> None:
+        """Go on after an error of the group's coordination, as a member anew; raises what does not pass in time.
 
-        def wake() -> None:
-            for waiter in list(self._ensure_consumer()._fetcher._fetch_waiters):  # noqa: SLF001 - pinned version
-                if not waiter.done():
-                    waiter.set_result(None)
-
-        self.thread_loop.call_soon_threadsafe(wake)
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Seek every partition but the changelogs' to its committed offset, or to its beginning.
-
-        A partition without a committed offset may have been fetched already and dropped at a rebalance: leaving its
-        position alone would skip those records.
+        aiokafka stops its coordination at each error that it did not expect, such as a coordinator that is still
+        loading, until somebody has looked at it.
         """
-        return cast("Mapping[TP, int]", await self.call_thread(self._seek_to_committed))
+        coordinator = consumer._coordinator  # noqa: SLF001 - pinned version
+        now = self.thread_loop.time()
+        self._failing_since = self._failing_since or now
+        patience_s: float = cast("Any", self.app).options.patience_s
+        fatal = isinstance(error, _REFUSALS) or coordinator._coordination_task.done()  # noqa: SLF001
+        if fatal or now - self._failing_since > patience_s:
+            raise error
+        self.log.warning("group: %s, still trying", type(error).__name__)
+        with contextlib.suppress(KafkaError):
+            coordinator.check_errors()
+        if not error.retriable:
+            coordinator.request_rejoin()
+        await asyncio.sleep(_PAUSE_S)
 
-    async def _seek_to_committed(self) -> Mapping[TP, int]:
-        consumer = self._ensure_consumer()
-        self.seeks += 1
-        changelogs = self.app.tables.changelog_topics
-        partitions = [tp for tp in consumer.assignment() if tp.topic not in changelogs]
-        if not partitions:
-            return {}
-        coordinator = consumer._coordinator  # noqa: SLF001 - one request for all partitions, pinned version
-        committed = await coordinator.fetch_committed_offsets(partitions)
-        known = {tp: committed[tp].offset for tp in partitions if tp in committed and committed[tp].offset >= 0}
-        fresh = [tp for tp in partitions if tp not in known]
-        if fresh:
-            known.update(await consumer.beginning_offsets(fresh))
-        if not consumer.assignment().issuperset(partitions):
-            # partitions went elsewhere meanwhile: the next assignment seeks anew
-            return {}
-        for tp, offset in known.items():
-            consumer.seek(tp, offset)
-        return cast("Mapping[TP, int]", known)
+    async def rejoin(self) -> None:
+        """Join the group anew."""
+        await self.call_thread(self._rejoin)
+
+    async def _rejoin(self) -> None:
+        self._ensure_consumer()._coordinator.request_rejoin()  # noqa: SLF001 - pinned version
+
+    def membership(self) -> Membership:
+        """Return who we are in the group at this moment; callable from any thread."""
+        coordinator = self._ensure_consumer()._coordinator  # noqa: SLF001 - pinned version
+        return Membership(coordinator.group_id, coordinator.generation, coordinator.member_id)
 
 
 class BatchConsumer(driver.Consumer):
-    """Yields one message per partition whose value is a :class:`Batch`; never commits by itself."""
+    """A member of the group; hands no message to Faust and never commits by itself."""
 
     _thread: BatchConsumerThread
 
@@ -138,48 +136,24 @@ class BatchConsumer(driver.Consumer):
         return BatchConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
-        """Fetch what has arrived for the partitions that have no batch in flight."""
+        """Look after the group; yields nothing."""
         if not self.flow_active:
             await self.wait(cast("Any", self.can_resume_flow))
-        active = self._get_active_partitions()
-        fetched = await self._getmany(active, timeout)
-        for partition, records in fetched.items():
-            if self.should_stop or not self.flow_active or self._thread.seeks_at_fetch != self._thread.seeks:
-                # a rebalance came in between: what is dropped here is read again after its seek
-                return
-            tp = TP(partition.topic, partition.partition)
-            active.discard(tp)
-            yield tp, self._batch_message(tp, records)
+        await self._getmany(set(), timeout)
+        for message in _NO_MESSAGES:
+            yield message
 
-    def _batch_message(self, tp: TP, records: list[Any]) -> ConsumerMessage:
-        first = records[0]
-        return ConsumerMessage(
-            tp.topic,
-            tp.partition,
-            first.offset,
-            first.timestamp / 1000,
-            first.timestamp_type,
-            [],
-            None,
-            cast("Any", Batch(tp.topic, tp.partition, records)),
-            None,
-            tp=tp,
-            generation_id=self.app.consumer_generation_id,
-        )
+    async def rejoin(self) -> None:
+        """Join the group anew."""
+        await self._thread.rejoin()
 
-    def release(self, batches: Iterable[Batch]) -> None:
-        """Let the partitions of committed batches be fetched again."""
-        tps = {TP(batch.topic, batch.partition) for batch in batches}
-        if tps and self.flow_active and not self.should_stop:
-            self._get_active_partitions().update(tps & self.assignment())
-            self._thread.wake_fetch()
+    def membership(self) -> Membership:
+        """Return who we are in the group at this moment."""
+        return self._thread.membership()
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: ARG002, FBT001, FBT002 - Faust's signature
-        """Commit nothing: offsets travel in the tasks' transactions."""
+        """Commit nothing: offsets travel in the transactions of the rounds."""
         return False
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Keep no record of gaps: they decide nothing here, and every commit marker is one."""
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Report nothing: Faust's livelock detector looks at commits it makes itself."""

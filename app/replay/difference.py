@@ -9,15 +9,12 @@ from app.domain.clock import judge_time
 from app.domain.outages import Outages
 from app.domain.policy import Policy
 from app.domain.recipients import apply_confirmed, apply_failed, apply_request
-from app.domain.rows import Row, decode_row, encode_row
+from app.domain.rows import Row, decode_row, encode_row, kept_id
 from app.domain.standing import judge, judge_wishes
 from app.events import DeliveryConfirmed, DeliveryFailed, Micros, SuppressionRequested
 from app.replay.judgements import Judgement, Verdict, judged_as, judgement_of
 from app.replay.requests import Cause, Wish, requests_for
 from app.replay.states import State, state_of, suppression_of, without
-
-_KEPT_OF_AN_ID = 64
-"""A row keeps so many characters."""
 
 
 class Fate(StrEnum):
@@ -87,7 +84,7 @@ class Case:
         A correction by an earlier replay went past the worker's row. Here it is a copy of its original, and stands in
         for it once that was deleted for its age.
         """
-        self._known.add(event["event_id"][:_KEPT_OF_AN_ID])
+        self._known.add(kept_id(event["event_id"]))
         if not correction:
             self._fail(self._then, event)
             if pending:
@@ -98,13 +95,13 @@ class Case:
 
     def take_new(self, event: DeliveryFailed) -> None:
         """Take in what is a failure now and was none."""
-        self._known.add(event["event_id"][:_KEPT_OF_AN_ID])
+        self._known.add(kept_id(event["event_id"]))
         self._fail(self._now, event)
         self._note(event, None, judgement_of(event).verdict)
 
     def take_confirmed(self, event: DeliveryConfirmed, *, pending: bool) -> None:
         """Take in good news."""
-        self._known.add(event["event_id"][:_KEPT_OF_AN_ID])
+        self._known.add(kept_id(event["event_id"]))
         for row in (self._then, self._now, *([self._live] if pending else ())):
             apply_confirmed(row, event, self._terms.policy, self._terms.now)
 
@@ -112,7 +109,7 @@ class Case:
         self, event: SuppressionRequested, received_at: Micros, *, by_replay: bool, pending: bool
     ) -> None:
         """Take in a request; those of earlier replays are no part of what would be, for they depend on a mapping."""
-        self._known.add(event["event_id"][:_KEPT_OF_AN_ID])
+        self._known.add(kept_id(event["event_id"]))
         for row in (self._then, *(() if by_replay else [self._now]), *([self._live] if pending else ())):
             apply_request(row, event, self._terms.policy, self._terms.now, received_at=received_at)
 
@@ -165,7 +162,7 @@ class Case:
 
     def _note(self, event: DeliveryFailed, before: Verdict | None, after: Verdict) -> None:
         at = judge_time(event["occurred_at"], event["received_at"], self._terms.policy.clock).at
-        self._rejudged.add(event["event_id"][:_KEPT_OF_AN_ID])
+        self._rejudged.add(kept_id(event["event_id"]))
         cause = Cause(at, event["event_id"], before, after)
         known = self._causes.get(event["channel"])
         if known is None or (known.at, known.event_id) < (at, cause.event_id):

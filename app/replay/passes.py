@@ -17,7 +17,7 @@ from app.replay.judgements import Identity, Recorded, identity_of, judged_as, ma
 from app.replay.parcels import Correction
 from app.replay.reading import Spans
 from app.replay.rejudging import Rejudged
-from app.stream.envelope import is_replayed
+from app.stream.envelope import event_of, is_replayed
 from app.stream.normalizing import key_elsewhere, raw_record
 from app.stream.suppressing import receipt_of, spell_recipient
 from app.topics import RAW_TOPICS, Topic
@@ -158,7 +158,7 @@ class Folding:
 
     def _take_confirmation(self, record: Record, *, pending: bool) -> None:
         try:
-            event = cast("DeliveryConfirmed", avro.decode(record.topic, record.value))
+            event = cast("DeliveryConfirmed", event_of(record))
         except BadInputError:
             return
         if event["recipient"]:
@@ -167,7 +167,7 @@ class Folding:
     def _take_request(self, record: Record, *, pending: bool) -> None:
         """Take in a request; its key is as whoever asked has made it, and one in a foreign partition was sent on."""
         try:
-            event = cast("SuppressionRequested", avro.decode(record.topic, record.value))
+            event = cast("SuppressionRequested", event_of(record))
         except BadInputError:
             return
         key = spell_recipient(event)
@@ -192,7 +192,7 @@ class Folding:
 def decoded_failure(record: Record) -> DeliveryFailed | None:
     """Return the failure in a record; None: it is none of ours, and went to ``dead.letter`` when it was processed."""
     try:
-        return cast("DeliveryFailed", avro.decode(record.topic, record.value))
+        return cast("DeliveryFailed", event_of(record))
     except BadInputError:
         return None
 

@@ -7,20 +7,33 @@ finds what is missing by the same comparison.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+
 from app import avro
-from app.errors import FencedError, UndeliveredError
-from app.events import Micros
-from app.faust_batches import Transaction
-from app.faust_batches.producer import TaskProducer
+from app.errors import UndeliveredError
 from app.replay.parcels import Parcel
 from app.settings import Settings
 from app.stream.envelope import REPLAYED, headers_of
 from app.stream.worker import application_id, connection
 from app.topics import Topic
 
+_BATCH_BYTES = 262_144
+
 
 class SupersededError(UndeliveredError):
     """Another replay of the same application has begun to write."""
+
+
+class _Record(NamedTuple):
+    """What a producer's ``send`` takes, in its order."""
+
+    topic: str
+    value: bytes
+    key: bytes
+    partition: None
+    timestamp_ms: None
+    headers: list[tuple[str, bytes]]
 
 
 class Written(NamedTuple):
@@ -38,10 +51,14 @@ class Writer:
     """
 
     def __init__(self, settings: Settings) -> None:
-        group = application_id(settings)
-        timeout_ms = int(settings.transaction_timeout_s * 1000)
-        self._most = settings.batch_max_records
-        self._producer = TaskProducer(f"{group}-replay", group, timeout_ms, connection(settings))
+        self._most = settings.round_max_records
+        self._producer = AIOKafkaProducer(
+            **connection(settings),
+            transactional_id=f"{application_id(settings)}-replay",
+            transaction_timeout_ms=int(settings.transaction_timeout_s * 1000),
+            linger_ms=5,
+            max_batch_size=_BATCH_BYTES,
+        )
 
     async def __aenter__(self) -> Self:
         await self._producer.start()
@@ -50,21 +67,21 @@ class Writer:
     async def __aexit__(self, *_: object) -> None:
         await self._producer.stop()
 
-    async def write(self, parcels: Iterable[Parcel], mapping_version: str, now: Micros) -> Written:
+    async def write(self, parcels: Iterable[Parcel], mapping_version: str) -> Written:
         """Write parcels; the failures go to consumers, the requests to the workers.
 
         Raises SupersededError.
         """
         corrections = requests = transactions = 0
         for some in _by_size(parcels, self._most):
-            transaction = Transaction(0, {}, now)
-            for parcel in some:
-                _put(parcel, mapping_version, transaction)
-                corrections += len(parcel.corrections)
-                requests += len(parcel.requests)
             try:
-                await self._producer.commit(transaction.outputs, {}, 0, [])
-            except FencedError as error:
+                async with self._producer.transaction():
+                    for parcel in some:
+                        for record in _records(parcel, mapping_version):
+                            await self._producer.send(*record)
+                        corrections += len(parcel.corrections)
+                        requests += len(parcel.requests)
+            except (ProducerFenced, InvalidProducerEpoch) as error:
                 raise SupersededError("another replay has begun since; run this one again after it") from error
             transactions += 1
         return Written(corrections, requests, transactions)
@@ -84,12 +101,12 @@ def _by_size(parcels: Iterable[Parcel], most: int) -> Iterator[list[Parcel]]:
         yield group
 
 
-def _put(parcel: Parcel, mapping_version: str, transaction: Transaction) -> None:
+def _records(parcel: Parcel, mapping_version: str) -> Iterator[_Record]:
     key, mark = parcel.key.encode(), (REPLAYED, mapping_version.encode())
     for correction in parcel.corrections:
         headers = [*headers_of(Topic.DELIVERY_FAILED, correction.event_id), mark]
-        transaction.send(Topic.DELIVERY_FAILED, key, correction.value, headers)
+        yield _Record(Topic.DELIVERY_FAILED, correction.value, key, None, None, headers)
     for request in parcel.requests:
         value = avro.encode(Topic.SUPPRESSION_REQUESTED, request)
         headers = [*headers_of(Topic.SUPPRESSION_REQUESTED, request["event_id"]), mark]
-        transaction.send(Topic.SUPPRESSION_REQUESTED, key, value, headers)
+        yield _Record(Topic.SUPPRESSION_REQUESTED, value, key, None, None, headers)

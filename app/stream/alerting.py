@@ -9,8 +9,6 @@ from app.domain.rates import Rates, decode_rates, encode_rates
 from app.domain.stats import rate_key
 from app.events import CreditChanged, DeliveryStats
 from app.faust_batches import Batch, Transaction
-from app.faust_batches.batch import Rows
-from app.stream.due import MAX_DUE, DueRows
 from app.stream.envelope import decoded, send
 from app.stream.health import ProviderHealthReader
 from app.topics import Table, Topic
@@ -23,14 +21,9 @@ TOPICS = (Topic.DELIVERY_STATS, Topic.CREDIT_CHANGED)
 class Alerting:
     """The alert agent's work on one partition."""
 
-    def __init__(self, tables: Mapping[str, Rows], policy: Policy, health: ProviderHealthReader) -> None:
+    def __init__(self, policy: Policy, health: ProviderHealthReader) -> None:
         self._policy = policy
         self._health = health
-        rates, watches = tables[Table.RATES].items(), tables[Table.WATCHES].items()
-        self._due_rates = DueRows((key, alerts.next_due(decode_rates(row), policy)) for key, row in rates)
-        self._due_watches = DueRows(
-            (key, credit_alerts.next_due(credit_alerts.decode_watch(row))) for key, row in watches
-        )
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its row."""
@@ -43,16 +36,21 @@ class Alerting:
                 self._apply_credit(event, watches, transaction)
         self._store(rates, watches, transaction)
 
-    def tick(self, transaction: Transaction) -> None:
+    def moment(self, now: int) -> int | None:
+        """Return up to when what is due may be done."""
+        return now
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:
         """Clear the alerts of what has been quiet for long enough."""
         rates: dict[bytes, Rates] = {}
-        for key in self._due_rates.pop_due(transaction.now, MAX_DUE):
-            rates[key] = self._rates(key, transaction)
-            send(transaction, alerts.tick(rates[key], key.decode(), self._policy, transaction.now))
         watches: dict[bytes, credit_alerts.Watch] = {}
-        for key in self._due_watches.pop_due(transaction.now, MAX_DUE):
-            watches[key] = credit_alerts.decode_watch(transaction.get(Table.WATCHES, key))
-            send(transaction, credit_alerts.tick(watches[key], key.decode(), transaction.now))
+        for key in keys:
+            if table == Table.RATES:
+                rates[key] = self._rates(key, transaction)
+                send(transaction, alerts.tick(rates[key], key.decode(), self._policy, moment))
+            else:
+                watches[key] = credit_alerts.decode_watch(transaction.get(Table.WATCHES, key))
+                send(transaction, credit_alerts.tick(watches[key], key.decode(), moment))
         self._store(rates, watches, transaction)
 
     def _rates(self, key: bytes, transaction: Transaction) -> Rates:
@@ -83,8 +81,6 @@ class Alerting:
         transaction: Transaction,
     ) -> None:
         for key, rate in rates.items():
-            transaction.put(Table.RATES, key, encode_rates(rate))
-            self._due_rates.schedule(key, alerts.next_due(rate, self._policy))
+            transaction.put(Table.RATES, key, encode_rates(rate), alerts.next_due(rate, self._policy))
         for key, watch in watches.items():
-            transaction.put(Table.WATCHES, key, credit_alerts.encode_watch(watch))
-            self._due_watches.schedule(key, credit_alerts.next_due(watch))
+            transaction.put(Table.WATCHES, key, credit_alerts.encode_watch(watch), credit_alerts.next_due(watch))

@@ -1,6 +1,7 @@
 """Create the declared topics on a cluster, and say how a cluster differs from the declaration."""
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -62,13 +63,27 @@ async def differences(declarations: Iterable[Declaration], sizing: Sizing, conne
         replicas = min(len(partition["replicas"]) for partition in partitions[name])
         if replicas < sizing.replication:
             lines.append(f"{name}: {replicas} replicas, expected {sizing.replication}")
-        expected = configuration(wanted[name], sizing)
-        lines += [
-            f"{name}: {key} is {configs[name].get(key)}, expected {value}"
-            for key, value in expected.items()
-            if configs[name].get(key) != value
-        ]
+        lines += config_differences(name, configs[name], configuration(wanted[name], sizing))
     return lines
+
+
+def config_differences(name: str, found: Mapping[str, str | None], expected: Mapping[str, str]) -> list[str]:
+    """Compare what a cluster says of a topic's configuration, all of it text, with what is expected."""
+    return [
+        f"{name}: {key} is {found.get(key) or 'not told'}, expected {value}"
+        for key, value in expected.items()
+        if not _equal(found.get(key), value)
+    ]
+
+
+def _equal(found: str | None, expected: str) -> bool:
+    """Compare as text, or as numbers: 0.2 may come back as 0.20."""
+    if found == expected:
+        return True
+    try:
+        return Decimal(found or "") == Decimal(expected)
+    except InvalidOperation:
+        return False
 
 
 async def check(declarations: Iterable[Declaration], sizing: Sizing, connection: Mapping[str, Any]) -> None:
@@ -76,8 +91,8 @@ async def check(declarations: Iterable[Declaration], sizing: Sizing, connection:
     lines = await differences(declarations, sizing, connection)
     if lines:
         raise TopicError(
-            "the topics are not as declared (`undelivered topics create` makes what is missing):\n  "
-            + "\n  ".join(lines)
+            "the topics are not as declared (`undelivered topics create` makes what is missing, "
+            "`kafka-configs --alter --entity-type topics` changes what differs):\n  " + "\n  ".join(lines)
         )
 
 

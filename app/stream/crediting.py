@@ -17,9 +17,9 @@ from app.domain.policy import Policy
 from app.domain.reservations import next_due, tend
 from app.events import CreditEntry, CreditRequested
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import Rows, partition_of
+from app.faust_batches.batch import partition_of
 from app.outputs import DeadLetter
-from app.stream.due import MAX_DUE, DueRows
+from app.stream.dead_letters import kept_headers
 from app.stream.envelope import decoded, send, send_dead_letter
 from app.stream.metrics import APPLIED, FORWARDED
 from app.stream.watermark import Watermark
@@ -71,15 +71,12 @@ class Crediting:
     ``quiet_s``: one out of which nothing came for so many seconds is taken to be read to its end, and so are commands.
     """
 
-    def __init__(self, tables: Mapping[str, Rows], policy: Policy, partitions: int, quiet_s: float) -> None:
+    def __init__(self, policy: Policy, partitions: int, quiet_s: float) -> None:
         self._policy = policy
         self._partitions = partitions
         # the only provider whose webhooks move credit; another one's topic is known from its first report on
         reports = [(str(RAW_TOPICS[Provider.TEEKRR]), number) for number in range(partitions)]
         self._read_up_to = Watermark([_COMMANDS, *reports], round(quiet_s * _SECOND))
-        self._due = DueRows(
-            (key, next_due(decode_message(value), policy)) for key, value in tables[TABLE].items() if SEPARATOR in key
-        )
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its account and message."""
@@ -89,16 +86,18 @@ class Crediting:
             self._apply(event, record, rows, changed, transaction)
         self._store(rows, changed, transaction)
 
-    def tick(self, transaction: Transaction) -> None:
-        """Report stale reservations and forget finished messages, as far as all that concerns them has been read."""
-        moment = self._read_up_to.moment(transaction.now)
-        if moment is None:
-            return
+    def moment(self, now: int) -> int | None:
+        """Return up to when all that concerns reservations and messages has been read."""
+        return self._read_up_to.moment(now)
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:  # noqa: ARG002 - there is one table
+        """Report stale reservations and forget finished messages."""
         rows = _Rows(transaction)
         changed: set[bytes] = set()
-        for key in self._due.pop_due(moment, MAX_DUE):
+        for key in keys:
             account_key = key.partition(SEPARATOR)[0]
             message = rows.message(key)
+            changed.add(key)
             if not message:
                 continue
             account = rows.account(account_key, "")
@@ -107,9 +106,7 @@ class Crediting:
             if tended.forget:
                 rows.messages[key] = None
             if tended.forget or tended.outputs:
-                changed |= {account_key, key}
-            else:
-                self._due.schedule(key, tended.due)
+                changed.add(account_key)
         self._store(rows, changed, transaction)
 
     def _apply(
@@ -125,7 +122,7 @@ class Crediting:
         account_key = event["account"].encode()
         if partition_of(account_key, self._partitions) != record.partition:
             FORWARDED.labels(record.topic).inc()
-            headers = list(record.headers)
+            headers = kept_headers(record.headers)
             transaction.send(record.topic, account_key, record.value, headers, timestamp=record.timestamp)
             return
         account = rows.account(account_key, event["tenant"])
@@ -152,8 +149,10 @@ class Crediting:
                 transaction.put(TABLE, key, encode_account(rows.accounts[key]))
                 continue
             message = rows.messages[key]
-            transaction.put(TABLE, key, encode_message(message) if message else None)
-            self._due.schedule(key, next_due(message, self._policy) if message else None)
+            if message:
+                transaction.put(TABLE, key, encode_message(message), next_due(message, self._policy))
+            else:
+                transaction.put(TABLE, key, None)
 
 
 def _origin(record: Record, event: Mapping[str, Any]) -> tuple[tuple[str, int], int]:

@@ -5,9 +5,11 @@ from functools import cache
 from typing import Any
 
 from app import avro
+from app.edge import check, receipt
 from app.errors import BadInputError
 from app.faust_batches import Batch, Record, Transaction
 from app.outputs import DeadLetter, Output
+from app.stream.dead_letters import Place, letter_of
 from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
@@ -46,33 +48,33 @@ def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
 
 
 def decoded(agent: str, batches: Iterable[Batch], transaction: Transaction) -> Iterator[tuple[Record, dict[str, Any]]]:
-    """Decode the records of batches in order; what is no Avro record of its topic is put aside on the way."""
+    """Decode the records of batches in order; what `event_of` cannot read is put aside on the way."""
     for batch in batches:
         for record in batch.records:
             try:
-                event = avro.decode(batch.topic, record.value)
+                event = event_of(record)
             except BadInputError as error:
                 send_dead_letter(agent, record, bad_input(error), transaction)
             else:
                 yield record, event
 
 
+def event_of(record: Record) -> dict[str, Any]:
+    """Return what a record of the product says, whoever wrote it.
+
+    Raises BadInputError where it is no Avro record of its topic, or beyond the bounds of `app.edge`.
+    """
+    receipt(record.timestamp)
+    event = avro.decode(record.topic, record.value)
+    check(record.topic, event)
+    return event
+
+
 def send_dead_letter(agent: str, record: Record, letter: DeadLetter, transaction: Transaction) -> None:
-    """Put an unreadable record aside and count it: its bytes and headers as they came, and why."""
+    """Put an unreadable record aside and count it: its bytes and headers as they came, as far as they fit, and why."""
     DEAD_LETTERS.labels(agent, record.topic).inc()
-    transaction.send(
-        Topic.DEAD_LETTER,
-        record.key,
-        record.value,
-        [
-            *record.headers,
-            ("origin-topic", record.topic.encode()),
-            ("origin-partition", b"%d" % record.partition),
-            ("origin-offset", b"%d" % record.offset),
-            ("error-class", letter.error.encode()),
-            ("error-text", letter.text.encode()),
-        ],
-    )
+    place = Place(record.topic, record.partition, record.offset)
+    transaction.send(Topic.DEAD_LETTER, *letter_of(place, record.key, record.value, record.headers, letter))
 
 
 def bad_input(error: BadInputError) -> DeadLetter:

@@ -8,12 +8,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from app import avro
 from app.domain.outages import Outage, Outages
+from app.edge import check
 from app.errors import BadInputError
 from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
 _LOOK_AGAIN_S = 0.05
 _NEVER_OUT = Outages()
+_MOST_ROUTES = 100_000
+"""Routes that were ever out of order: whoever names more of them makes them up."""
 
 
 class Route(NamedTuple):
@@ -78,8 +81,12 @@ class ProviderHealthReader:
         """Take in a record; one that is none of ours is counted and passed over, or no worker could start any more."""
         try:
             health = avro.decode(Topic.PROVIDER_HEALTH, value)
+            check(Topic.PROVIDER_HEALTH, health)
         except BadInputError:
             DEAD_LETTERS.labels("health", Topic.PROVIDER_HEALTH).inc()
             return
         route = Route(health["tenant"], health["provider"], health["channel"])
+        if route not in self._outages and len(self._outages) >= _MOST_ROUTES:
+            DEAD_LETTERS.labels("health", Topic.PROVIDER_HEALTH).inc()
+            return
         self._outages[route] = Outages(tuple([Outage(each["since"], each["until"]) for each in health["periods"]]))

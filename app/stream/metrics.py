@@ -7,7 +7,16 @@ IGNORED = Counter(
     "Documented events that are neither failure nor confirmation",
     ["provider", "event"],
 )
-DEAD_LETTERS = Counter("undelivered_dead_letters_total", "Records that could not be read", ["agent", "source"])
+DEAD_LETTERS = Counter("undelivered_dead_letters_total", "Records and rows put aside", ["agent", "source"])
+RECORDS_FAILED = Counter(
+    "undelivered_records_failed_total", "Records on which the processing itself failed", ["agent", "topic", "error"]
+)
+ROWS_FAILED = Counter(
+    "undelivered_rows_failed_total", "Rows on which what was due by the clock failed", ["agent", "table", "error"]
+)
+GAPS = Counter(
+    "undelivered_offset_gaps_total", "Times a committed offset was not in its topic any more", ["agent", "topic"]
+)
 UNLISTED = Counter(
     "undelivered_unlisted_codes_total",
     "Failures whose code no table lists, or that have no code and words that no table knows",

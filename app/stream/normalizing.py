@@ -3,20 +3,21 @@
 Its table ``messages`` joins Prelude's events with the recipient that only ``created`` names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from app.classify.overlay import Overlay
 from app.domain import introductions
 from app.domain.unlisted import unlisted_code
+from app.edge import receipt
 from app.errors import BadInputError
 from app.events import DeliveryFailed
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import Rows, partition_of
+from app.faust_batches.batch import partition_of
 from app.normalize import normalize
 from app.outputs import Normalized, RawRecord
-from app.raw_records import read_headers, record_key
-from app.stream.due import MAX_DUE, DueRows
+from app.raw_records import MOST_BYTES, read_headers, record_key
+from app.stream.dead_letters import kept_headers
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.metrics import IGNORED, UNLISTED
 from app.topics import RAW_TOPICS, Table, Topic
@@ -42,12 +43,10 @@ class Waiting(NamedTuple):
 class Normalizing:
     """The normalize agent's work on one partition."""
 
-    def __init__(self, tables: Mapping[str, Rows], waiting: Waiting, overlay: Overlay, partitions: int) -> None:
+    def __init__(self, waiting: Waiting, overlay: Overlay, partitions: int) -> None:
         self._waiting = waiting
         self._overlay = overlay
         self._partitions = partitions
-        rows = tables[TABLE].items()
-        self._due = DueRows((key, introductions.next_due(introductions.decode(row))) for key, row in rows)
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Normalise each record."""
@@ -56,21 +55,25 @@ class Normalizing:
             for record in batch.records:
                 self._process_record(provider, record, transaction)
 
-    def tick(self, transaction: Transaction) -> None:
+    def moment(self, now: int) -> int | None:
+        """Return up to when what is due may be done."""
+        return now
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:  # noqa: ARG002 - there is one table
         """Send what waited too long for its recipient, and forget old messages."""
-        for key in self._due.pop_due(transaction.now, MAX_DUE):
+        for key in keys:
             stored = transaction.get(TABLE, key)
-            if stored is None:
-                continue
-            row, released = introductions.expire(introductions.decode(stored), transaction.now)
-            send(transaction, released)
-            self._put(key, row, transaction)
+            if stored is not None:
+                row, released = introductions.expire(introductions.decode(stored), moment)
+                send(transaction, released)
+                self._put(key, row, transaction)
 
     def _process_record(self, provider: Provider, record: Record, transaction: Transaction) -> None:
-        if self._rekey(provider, record, transaction):
-            return
         try:
-            normalized = normalize(raw_record(provider, record), self._overlay)
+            raw = raw_record(provider, record)
+            if self._rekey(provider, record, transaction):
+                return
+            normalized = normalize(raw, self._overlay)
         except BadInputError as error:
             normalized = Normalized(dead_letter=bad_input(error))
         if normalized.dead_letter is not None:
@@ -79,7 +82,10 @@ class Normalizing:
             IGNORED.labels(provider, normalized.ignored).inc()
         _count_unlisted(normalized)
         if normalized.introduces is not None or normalized.awaits:
-            self._join(normalized, transaction)
+            try:
+                self._join(normalized, transaction)
+            except BadInputError as error:
+                send_dead_letter(AGENT, record, bad_input(error), transaction)
         else:
             send(transaction, normalized.outputs)
 
@@ -88,7 +94,7 @@ class Normalizing:
         key = key_elsewhere(provider, record, self._partitions)
         if key is None:
             return False
-        headers = [*record.headers, (_REKEYED, b"%d/%d" % (record.partition, record.offset))]
+        headers = [*kept_headers(record.headers), (_REKEYED, b"%d/%d" % (record.partition, record.offset))]
         transaction.send(record.topic, key, record.value, headers, timestamp=record.timestamp)
         return True
 
@@ -112,10 +118,8 @@ class Normalizing:
     def _put(self, key: bytes, row: introductions.Row | None, transaction: Transaction) -> None:
         if row is None:
             transaction.put(TABLE, key, None)
-            self._due.schedule(key, None)
         else:
-            transaction.put(TABLE, key, introductions.encode(row))
-            self._due.schedule(key, introductions.next_due(row))
+            transaction.put(TABLE, key, introductions.encode(row), introductions.next_due(row))
 
 
 def _count_unlisted(normalized: Normalized) -> None:
@@ -141,9 +145,11 @@ def key_elsewhere(provider: Provider, record: Record, partitions: int) -> bytes 
 
 
 def raw_record(provider: Provider, record: Record) -> RawRecord:
-    """Return the webhook in a record; raises BadInputError where its headers are not as they should be."""
+    """Return the webhook in a record; raises BadInputError where it or its headers are not as they should be."""
+    if len(record.value or b"") > MOST_BYTES:
+        raise BadInputError(f"value: {len(record.value or b'')} bytes, expected at most {MOST_BYTES}")
     provenance = read_headers(record.headers)
-    received_at = provenance.received_at if provenance.received_at is not None else record.timestamp * 1000
+    received_at = receipt(record.timestamp) if provenance.received_at is None else provenance.received_at
     return RawRecord(
         provider,
         record.value or b"",

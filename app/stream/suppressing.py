@@ -1,6 +1,6 @@
 """Agent ``suppress``: failures, confirmations and requests to recipients' rows, and what is told of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 from app import avro
@@ -11,9 +11,9 @@ from app.domain.rows import Row, decode_row, encode_row
 from app.domain.stats import count_batch
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import Rows, partition_of
+from app.faust_batches.batch import partition_of
 from app.identity import canonical, recipient_key
-from app.stream.due import MAX_DUE, DueRows
+from app.stream.dead_letters import kept_headers
 from app.stream.envelope import decoded, is_replayed, send
 from app.stream.health import ProviderHealthReader
 from app.stream.metrics import APPLIED, FORWARDED
@@ -28,13 +28,10 @@ TOPICS = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.SUPPRESSION_REQ
 class Suppressing:
     """The suppress agent's work on one partition."""
 
-    def __init__(
-        self, tables: Mapping[str, Rows], policy: Policy, health: ProviderHealthReader, partitions: int
-    ) -> None:
+    def __init__(self, policy: Policy, health: ProviderHealthReader, partitions: int) -> None:
         self._policy = policy
         self._health = health
         self._partitions = partitions
-        self._due = DueRows((key, self._next_due(key, value)) for key, value in tables[TABLE].items())
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its row; a row is decoded and encoded once for all of them."""
@@ -61,22 +58,23 @@ class Suppressing:
             self._put(key, rows[key], transaction)
         send(transaction, count_batch(failed, confirmed, self._policy))
 
-    def tick(self, transaction: Transaction) -> None:
-        """End the suppressions whose time is over, and forget old reports that named no recipient."""
-        for key in self._due.pop_due(transaction.now, MAX_DUE):
+    def moment(self, now: int) -> int | None:
+        """Return up to when what is due may be done."""
+        return now
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:  # noqa: ARG002 - there is one table
+        """End the suppressions whose time is over; forget old good news, and old reports that named no recipient."""
+        for key in keys:
             if unaddressed.is_row_key(key):
                 transaction.put(TABLE, key, None)
                 continue
             row = decode_row(transaction.get(TABLE, key))
-            applied = recipients.expire(row, key.decode(), self._policy, transaction.now)
+            applied = recipients.expire(row, key.decode(), self._policy, moment)
             send(transaction, applied.outputs)
-            if applied.changed:
+            if applied.forget:
+                transaction.put(TABLE, key, None)
+            else:
                 self._put(key, row, transaction)
-
-    def _next_due(self, key: bytes, value: bytes) -> int | None:
-        if unaddressed.is_row_key(key):
-            return unaddressed.forget_at(value, self._policy.memory)
-        return recipients.next_due(decode_row(value))
 
     def _apply(
         self,
@@ -112,8 +110,7 @@ class Suppressing:
             APPLIED.labels(AGENT, "duplicate").inc()
             return True
         row = unaddressed.new_row(report, self._policy.clock)
-        transaction.put(TABLE, key, row)
-        self._due.schedule(key, unaddressed.forget_at(row, self._policy.memory))
+        transaction.put(TABLE, key, row, unaddressed.forget_at(row, self._policy.memory))
         return False
 
     def _applied(self, event: dict[str, Any], record: Record, row: Row, now: int) -> Applied:
@@ -135,12 +132,11 @@ class Suppressing:
             return False
         FORWARDED.labels(record.topic).inc()
         value = avro.encode(record.topic, event)
-        transaction.send(record.topic, key, value, list(record.headers), timestamp=record.timestamp)
+        transaction.send(record.topic, key, value, kept_headers(record.headers), timestamp=record.timestamp)
         return True
 
     def _put(self, key: bytes, row: Row, transaction: Transaction) -> None:
-        transaction.put(TABLE, key, encode_row(row))
-        self._due.schedule(key, recipients.next_due(row))
+        transaction.put(TABLE, key, encode_row(row), recipients.next_due(row, self._policy))
 
 
 def spell_recipient(request: SuppressionRequested) -> str:

@@ -1,7 +1,8 @@
 """The worker process: settings in, a Faust application with its four agents running."""
 
 import asyncio
-from collections.abc import Mapping
+import gc
+import logging
 from typing import Any, NamedTuple
 
 import faust
@@ -9,16 +10,18 @@ import faust
 from app.classify.overlay import Overlay
 from app.classify.overlay_file import load_overlay
 from app.domain.policy import Policy, load_policy
-from app.faust_batches import BatchApp
-from app.faust_batches.batch import Rows
+from app.faust_batches import BatchApp, BatchOptions, SizeLimits
 from app.settings import Settings, kafka_security
 from app.stream import alerting, crediting, normalizing, suppressing
 from app.stream.cluster_topics import Sizing, check
 from app.stream.health import ProviderHealthReader
-from app.topics import DECLARATIONS, Declaration, Table, changelog
+from app.stream.incidents import Incidents
+from app.topics import DECLARATIONS, Declaration, Table, Topic, changelog, largest_record
 from app.web import views
 
 SECONDS_PER_DAY = 24 * 60 * 60
+_COLLECT_AFTER = 50_000
+"""Objects, net; the default of 700 has the collector run a hundred times a round."""
 
 
 def application_id(settings: Settings) -> str:
@@ -42,6 +45,10 @@ def sizing(settings: Settings) -> Sizing:
     return Sizing(settings.partitions, settings.replication, settings.min_insync_replicas)
 
 
+LIMITS = SizeLimits({topic: largest_record(topic) for topic in Topic}, largest_record(""), largest_record(""))
+"""How large what the agents write may be, as the topics are declared."""
+
+
 class Rules(NamedTuple):
     """What the operator's own files say, or the built-in rules in their place."""
 
@@ -63,10 +70,7 @@ def build(settings: Settings, rules: Rules) -> BatchApp:
         settings.application,
         version=settings.application_version,
         broker=[f"kafka://{address}" for address in settings.bootstrap_servers.split(",")],
-        connection=connection(settings),
-        batch_max_records=settings.batch_max_records,
-        transaction_timeout_s=settings.transaction_timeout_s,
-        rocksdb_dir=settings.data_dir / application_id(settings) if settings.store == "rocksdb" else None,
+        options=_options(settings),
         broker_session_timeout=settings.session_timeout_s,
         broker_heartbeat_interval=settings.session_timeout_s / 5,
         broker_rebalance_timeout=settings.rebalance_timeout_s,
@@ -82,8 +86,33 @@ def build(settings: Settings, rules: Rules) -> BatchApp:
     _declare_agents(app, settings, rules, health)
 
     _know_outages_first(app, health, settings.partitions)
+    app.on_rebalance_complete.connect(_freeze_what_stays)
     views.register(app, settings)
     return app
+
+
+def _options(settings: Settings) -> BatchOptions:
+    return BatchOptions(
+        connection=connection(settings),
+        transaction_timeout_s=settings.transaction_timeout_s,
+        patience_s=settings.retry_timeout_s,
+        commit_interval_s=settings.commit_interval_ms / 1000,
+        round_max_records=settings.round_max_records,
+        rocksdb_dir=settings.data_dir / application_id(settings) if settings.store == "rocksdb" else None,
+        limits=LIMITS,
+        incidents=Incidents(),
+        lost_offsets=settings.lost_offsets,
+    )
+
+
+async def _freeze_what_stays(*_: object, **__: object) -> None:
+    """Keep the garbage collector away from modules, tables of codes and rows: a full collection takes 100 ms.
+
+    What a round makes is freed by its last reference; the collector is for the little that lies in circles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 100)
 
 
 def _know_outages_first(app: BatchApp, health: ProviderHealthReader, partitions: int) -> None:
@@ -106,22 +135,22 @@ def _declare_agents(app: BatchApp, settings: Settings, rules: Rules, health: Pro
     policy, overlay = rules
     waiting = normalizing.Waiting(int(settings.parked_wait_s), int(settings.parked_retention_days * SECONDS_PER_DAY))
 
-    def normalize(_: int, tables: Mapping[str, Rows]) -> normalizing.Normalizing:
-        return normalizing.Normalizing(tables, waiting, overlay, settings.partitions)
+    def normalize(_: int) -> normalizing.Normalizing:
+        return normalizing.Normalizing(waiting, overlay, settings.partitions)
 
-    def suppress(_: int, tables: Mapping[str, Rows]) -> suppressing.Suppressing:
-        return suppressing.Suppressing(tables, policy, health, settings.partitions)
+    def suppress(_: int) -> suppressing.Suppressing:
+        return suppressing.Suppressing(policy, health, settings.partitions)
 
-    def credit(_: int, tables: Mapping[str, Rows]) -> crediting.Crediting:
-        return crediting.Crediting(tables, policy, settings.partitions, settings.credit_quiet_s)
+    def credit(_: int) -> crediting.Crediting:
+        return crediting.Crediting(policy, settings.partitions, settings.credit_quiet_s)
 
-    def alert(_: int, tables: Mapping[str, Rows]) -> alerting.Alerting:
-        return alerting.Alerting(tables, policy, health)
+    def alert(_: int) -> alerting.Alerting:
+        return alerting.Alerting(policy, health)
 
     app.batch_agent(normalizing.AGENT, normalizing.TOPICS, [normalizing.TABLE], normalize)
     app.batch_agent(suppressing.AGENT, suppressing.TOPICS, [suppressing.TABLE], suppress)
     app.batch_agent(crediting.AGENT, crediting.TOPICS, [crediting.TABLE], credit)
-    app.batch_agent(alerting.AGENT, alerting.TOPICS, alerting.TABLES, alert)
+    app.batch_agent(alerting.AGENT, alerting.TOPICS, alerting.TABLES, alert, patient=True)
 
 
 def run_worker(settings: Settings, log_level: str) -> None:
@@ -133,4 +162,9 @@ def run_worker(settings: Settings, log_level: str) -> None:
     asyncio.run(check(declarations(settings), sizing(settings), connection(settings)))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    faust.Worker(build(settings, rules), loop=loop, loglevel=log_level).execute_from_commandline()
+    worker = faust.Worker(build(settings, rules), loop=loop, loglevel=log_level)
+    # Faust's spinner has the root logger at DEBUG whenever the level is above INFO: each debug line is made and dropped
+    worker.spinner = None
+    for name in ("aiokafka", "faust", "mode"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(log_level.upper())))
+    worker.execute_from_commandline()

@@ -6,7 +6,9 @@ from typing import Any
 
 from app import avro
 from app.faust_batches import Batch, Processor, Transaction
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
+from app.faust_batches.task import MOST_DUE
+from app.stream.worker import LIMITS
 
 NOW = 1_778_062_500_000_000
 """2026-05-06T10:15:00Z in microseconds."""
@@ -42,15 +44,18 @@ class Bench:
         batches: dict[str, list[Consumed]] = {}
         for record in records:
             batches.setdefault(record.topic, []).append(record)
-        transaction = Transaction(self.partition, self.tables, now)
+        transaction = Transaction(self.partition, self.tables, now, LIMITS)
         self.processor.process([Batch(topic, self.partition, each) for topic, each in batches.items()], transaction)
         self._commit(transaction)
 
     def tick(self, now: int) -> None:
         """Let the clock pass."""
-        transaction = Transaction(self.partition, self.tables, now)
-        self.processor.tick(transaction)
-        self._commit(transaction)
+        moment = self.processor.moment(now)
+        for table in self.tables if moment is not None else ():
+            transaction = Transaction(self.partition, self.tables, now, LIMITS)
+            keys = transaction.due(table, moment or 0, MOST_DUE)
+            self.processor.tend(table, keys, moment or 0, transaction)
+            self._commit(transaction)
 
     def take(self) -> list[tuple[str, bytes | None, Any]]:
         """Return what was sent since the last call."""

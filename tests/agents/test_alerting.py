@@ -2,7 +2,7 @@ from typing import Any
 
 from app import avro
 from app.domain.policy import load_policy
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
 from app.stream.alerting import TABLES, Alerting
 from app.stream.health import ProviderHealthReader
 from tests.agents.records import NOW, SECOND, Bench, Consumed
@@ -12,7 +12,7 @@ MINUTE = 60 * SECOND
 
 def bench(tables: dict[str, MemoryRows] | None = None, health: ProviderHealthReader | None = None) -> Bench:
     tables = tables or {name: MemoryRows() for name in TABLES}
-    return Bench(Alerting(tables, load_policy(None), health or ProviderHealthReader({})), tables)
+    return Bench(Alerting(load_policy(None), health or ProviderHealthReader({})), tables)
 
 
 def stats(outcome: str, reason: str, attribution: str, count: int, **fields: object) -> Consumed:

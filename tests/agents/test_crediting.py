@@ -7,7 +7,7 @@ import pytest
 from app import avro
 from app.domain.policy import load_policy
 from app.faust_batches.batch import partition_of
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
 from app.stream.crediting import TABLE, Crediting
 from tests.agents.records import NOW, SECOND, Bench, Consumed
 
@@ -18,7 +18,7 @@ QUIET_S = 600
 
 def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Crediting(tables, load_policy(None), partitions, QUIET_S), tables)
+    return Bench(Crediting(load_policy(None), partitions, QUIET_S), tables)
 
 
 def keep_quiet(account: Bench, now: int) -> int:

@@ -9,7 +9,7 @@ from app.classify import MAPPING_VERSION
 from app.classify.overlay import NO_OVERLAY, Overlay
 from app.classify.overlay_file import OVERLAY_COLUMNS, parse_overlay
 from app.faust_batches.batch import partition_of
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
 from app.raw_records import headers
 from app.stream.normalizing import TABLE, Normalizing, Waiting
 from tests.agents.records import NOW, SECOND, Bench, Consumed
@@ -45,7 +45,7 @@ def raw(
 
 def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1, overlay: Overlay = NO_OVERLAY) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Normalizing(tables, WAITING, overlay, partitions), tables)
+    return Bench(Normalizing(WAITING, overlay, partitions), tables)
 
 
 def failures(sent: list[tuple[str, bytes | None, Any]]) -> list[tuple[bytes | None, str, str]]:

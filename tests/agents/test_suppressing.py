@@ -8,7 +8,7 @@ from app.domain.outages import Outage, Outages
 from app.domain.policy import load_policy, parse_policy
 from app.events import DeliveryFailed
 from app.faust_batches.batch import partition_of
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
 from app.stream.health import ProviderHealthReader, Route
 from app.stream.suppressing import TABLE, Suppressing
 from app.vocabulary import Attribution, Confidence, Permanence, Reason
@@ -28,7 +28,7 @@ class Health(ProviderHealthReader):
 
 def bench(tables: dict[str, MemoryRows] | None = None, *degraded: Route, partitions: int = 1) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Suppressing(tables, load_policy(None), Health(*degraded), partitions), tables)
+    return Bench(Suppressing(load_policy(None), Health(*degraded), partitions), tables)
 
 
 def failure(number: int, attribution: str, permanence: str, reason: str, at: int = NOW, **more: Any) -> DeliveryFailed:  # noqa: ANN401 - any field
@@ -189,6 +189,23 @@ def test_a_report_without_recipient_is_forgotten_after_fifteen_days(restarted: b
     assert counts(after) == [("failed", 1)]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_person_of_whom_there_is_only_good_news_is_forgotten(restarted: bool) -> None:  # noqa: FBT001 - a parameter
+    """After 45 whole days without a receipt, without a word to anybody; whoever failed once is not."""
+    before = bench()
+    before.process(record("delivery.confirmed", {**confirmation(1, "delivered"), "recipient": PERSON}))
+    before.process(record("delivery.failed", {**GONE, "recipient": "+33612345679"}))
+    after = bench(dict(before.tables)) if restarted else before
+    after.take()
+    over = (NOW // DAY + 46) * DAY
+    after.tick(over - SECOND)
+    assert len(list(after.tables[TABLE].items())) == 2
+    after.take()
+    after.tick(over)
+    assert [key for key, _ in after.tables[TABLE].items()] == [b"acme/+33612345679"]
+    assert after.take() == []
+
+
 def test_a_request_without_an_address_changes_nothing() -> None:
     happy = bench()
     happy.process(record("suppression.requested", {**REQUEST, "recipient": " "}))
@@ -229,7 +246,7 @@ def test_a_dry_run_is_told_on_a_topic_of_its_own() -> None:
     """Failures there, opt-outs where everybody reads; ids and topics agree in the headers, too."""
     policy = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
     tables: dict[str, MemoryRows] = {TABLE: MemoryRows()}
-    trial = Bench(Suppressing(tables, policy, Health(), 1), tables)
+    trial = Bench(Suppressing(policy, Health(), 1), tables)
     stop = failure(2, Attribution.RECIPIENT, Permanence.PERMANENT, Reason.RECIPIENT_OPTED_OUT)
     trial.process(record("delivery.failed", GONE), record("delivery.failed", stop, 1))
     sent = trial.take()

@@ -6,12 +6,13 @@ Arguments: brokers, name of its group, transaction time-out in seconds, and wher
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import faust
 
-from app.faust_batches import Batch, BatchApp, Processor, Transaction, faults, producer
-from app.faust_batches.store import PartitionRows
+from app.faust_batches import Batch, BatchApp, BatchOptions, Processor, Transaction, faults
+from app.faust_batches.wire import producer
+from tests.integration.faust_batches.refusing import Refusing
 
 PARTITIONS = 2
 SESSION_TIMEOUT_S = 6
@@ -47,7 +48,11 @@ class _Counting:
                 transaction.put("counts", key, b"%d" % (int(transaction.get("counts", key) or 0) + 1))
                 transaction.send(self._output, key, record.value)
 
-    def tick(self, transaction: Transaction) -> None:
+    def moment(self, now: int) -> int | None:
+        """Nothing is due by the clock."""
+        return now
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:
         """Nothing is due by the clock."""
 
 
@@ -55,10 +60,12 @@ def _make_app(bootstrap: str, group: str, transaction_timeout_s: float) -> Batch
     app = BatchApp(
         group,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
-        connection={"bootstrap_servers": bootstrap},
-        batch_max_records=_BATCH,
-        transaction_timeout_s=transaction_timeout_s,
-        rocksdb_dir=None,
+        options=BatchOptions(
+            {"bootstrap_servers": bootstrap},
+            Refusing(),
+            round_max_records=_BATCH,
+            transaction_timeout_s=transaction_timeout_s,
+        ),
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=1,
         topic_disable_leader=True,
@@ -67,8 +74,8 @@ def _make_app(bootstrap: str, group: str, transaction_timeout_s: float) -> Batch
         web_enabled=False,
     )
 
-    def new_counting(partition: int, tables: Mapping[str, PartitionRows]) -> Processor:
-        del partition, tables
+    def new_counting(partition: int) -> Processor:
+        del partition
         return _Counting(output(group))
 
     app.batch_table("counts")

@@ -27,7 +27,6 @@ from tests.integration.replayed_product import (
     LONGEST_S,
     NO_ROUTE,
     NOTHING,
-    NOW,
     OTHERS,
     PRELUDE_NUMBER,
     TEEKRR_BUSY,
@@ -193,8 +192,8 @@ async def test_a_replay_that_another_one_has_overtaken_writes_nothing(bootstrap:
     parcel = Parcel("acme/+601", (Correction("e", "sms", b"value"),), ())
     async with Writer(settings) as first, Writer(settings) as second:
         with pytest.raises(SupersededError, match="another replay has begun"):
-            await first.write([parcel], VERSION, NOW)
-        assert await second.write([parcel, parcel], VERSION, NOW) == (2, 0, 1)
+            await first.write([parcel], VERSION)
+        assert await second.write([parcel, parcel], VERSION) == (2, 0, 1)
     async with Reader(connection, LONGEST_S, Progress(disable=True)) as reader:
         found: list[Record] = []
         await reader.read("", await reader.whole([Topic.DELIVERY_FAILED], 1), found.append)

@@ -1,13 +1,13 @@
 """A small worker on exactly-once batches: counts keys of two topics in one table and copies each record onward."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import faust
 
-from app.faust_batches import Batch, BatchApp, Processor, Transaction
-from app.faust_batches.store import PartitionRows
+from app.faust_batches import Batch, BatchApp, BatchOptions, Processor, Transaction
+from tests.integration.faust_batches.refusing import Refusing
 
 PARTITIONS = 4
 INPUTS = ("count.first", "count.second")
@@ -28,13 +28,17 @@ class Counting:
                 transaction.put("counts", key, b"%d" % count)
                 transaction.send(OUTPUT, key, record.value)
 
-    def tick(self, transaction: Transaction) -> None:
+    def moment(self, now: int) -> int | None:
+        """Nothing is due by the clock."""
+        return now
+
+    def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:
         """Nothing is due by the clock."""
 
 
-def new_counting(partition: int, tables: Mapping[str, PartitionRows]) -> Processor:
+def new_counting(partition: int) -> Processor:
     """Make the processor of a partition."""
-    del partition, tables
+    del partition
     return Counting()
 
 
@@ -43,10 +47,13 @@ def make_app(bootstrap: str, folder: str) -> BatchApp:
     app = BatchApp(
         GROUP,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
-        connection={"bootstrap_servers": bootstrap},
-        batch_max_records=500,
-        transaction_timeout_s=30,
-        rocksdb_dir=Path(folder) if folder else None,
+        options=BatchOptions(
+            {"bootstrap_servers": bootstrap},
+            Refusing(),
+            round_max_records=500,
+            transaction_timeout_s=30,
+            rocksdb_dir=Path(folder) if folder else None,
+        ),
         broker_session_timeout=6,
         broker_heartbeat_interval=1,
         topic_disable_leader=True,

@@ -1,26 +1,5 @@
-from app.faust_batches import Batch, Transaction
+from app.faust_batches import Batch
 from app.faust_batches.batch import partition_of
-from app.faust_batches.store import MemoryRows
-
-
-def test_a_transaction_reads_its_own_writes_before_the_committed_rows() -> None:
-    rows = MemoryRows()
-    rows.apply({b"a": b"old", b"b": b"kept"}, 1)
-    transaction = Transaction(0, {"t": rows}, now=1)
-    transaction.put("t", b"a", b"new")
-    transaction.put("t", b"c", None)
-    assert [transaction.get("t", key) for key in (b"a", b"b", b"c", b"d")] == [b"new", b"kept", None, None]
-    assert rows.get(b"a") == b"old"
-
-
-def test_a_transaction_is_empty_until_something_is_written() -> None:
-    assert Transaction(0, {"t": MemoryRows()}, now=1).empty
-    written = Transaction(0, {"t": MemoryRows()}, now=1)
-    written.put("t", b"a", None)
-    assert not written.empty
-    sent = Transaction(0, {}, now=1)
-    sent.send("topic", b"k", b"v")
-    assert not sent.empty
 
 
 def test_keys_hash_as_in_the_java_client() -> None:

@@ -10,14 +10,19 @@ from typing import Any, cast
 import aiokafka
 import faust
 import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.producer import sender
-from aiokafka.producer.message_accumulator import BatchBuilder, MessageAccumulator, MessageBatch
-from aiokafka.producer.producer import AIOKafkaProducer
-from aiokafka.producer.transaction_manager import TransactionManager
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from faust.serializers.schemas import Schema
+from aiokafka.protocol.produce import ProduceRequest
+from aiokafka.protocol.transaction import (
+    AddOffsetsToTxnRequest,
+    AddPartitionsToTxnRequest,
+    EndTxnRequest,
+    InitProducerIdRequest,
+)
+from aiokafka.record.default_records import DefaultRecordBatchBuilder, _DefaultRecordBatchBuilderPy
+from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
@@ -35,27 +40,41 @@ SIGNATURES: list[tuple[Any, str]] = [
     (TableManager.on_standbys_ready, "(self)"),
     (Recovery.on_partitions_revoked, "(self, revoked)"),
     (Recovery.on_rebalance, "(self, assigned, revoked, newly_assigned, generation_id)"),
-    (Schema.compile, "(self, app, on_key_decode_error, on_value_decode_error, default_propagate)"),
     (driver.Consumer._new_consumer_thread, "(self)"),
     (driver.AIOKafkaConsumerThread._create_worker_consumer, "(self, transport)"),
     (driver.AIOKafkaConsumerThread._ensure_consumer, "(self)"),
     (driver.AIOKafkaConsumerThread._fetch_records, "(self, consumer, active_partitions, timeout, max_records)"),
-    (Fetcher._create_fetch_waiter, "(self)"),
-    (driver.AIOKafkaConsumerThread.seek_to_committed, "(self)"),
     (driver.AIOKafkaConsumerThread.getmany, "(self, active_partitions, timeout)"),
     (Consumer.getmany, "(self, timeout)"),
     (Consumer._getmany, "(self, active_partitions, timeout)"),
-    (Consumer._get_active_partitions, "(self)"),
     (Consumer.commit, "(self, topics, start_new_transaction)"),
-    (Consumer._add_gap, "(self, tp, offset_from, offset_to)"),
     (Consumer.verify_event_path, "(self, now, tp)"),
-    (Consumer.perform_seek, "(self)"),
-    (GroupCoordinator.fetch_committed_offsets, "(self, partitions)"),
-    (Fetcher.fetched_records, "(self, partitions, timeout, max_records)"),
-    (AIOKafkaProducer.send_batch, "(self, batch, topic, partition)"),
-    (AIOKafkaProducer.create_batch, "(self)"),
-    (BatchBuilder.append, "(self, timestamp, key, value, headers)"),
-    (AIOKafkaProducer.send_offsets_to_transaction, "(self, offsets, group_id)"),
+    (Fetcher._create_fetch_waiter, "(self)"),
+    (Fetcher._get_actions_per_node, "(self, assignment)"),
+    (
+        fetcher.PartitionRecords.__init__,
+        (
+            "(self, tp, records, aborted_transactions, fetch_offset, key_deserializer, value_deserializer, check_crcs,"
+            " isolation_level)"
+        ),
+    ),
+    (driver.AIOKafkaConsumerThread.on_start, "(self)"),
+    (GroupCoordinator.request_rejoin, "(self)"),
+    (GroupCoordinator.check_errors, "(self)"),
+    (AIOKafkaClient.bootstrap, "(self)"),
+    (AIOKafkaClient.send, "(self, node_id, request, group)"),
+    (AIOKafkaClient.coordinator_lookup, "(self, coordinator_type, coordinator_key)"),
+    (AIOKafkaClient.force_metadata_update, "(self)"),
+    (AIOKafkaClient.add_topic, "(self, topic)"),
+    (InitProducerIdRequest.__init__, "(self, transactional_id, transaction_timeout_ms)"),
+    (AddPartitionsToTxnRequest.__init__, "(self, transactional_id, producer_id, producer_epoch, topics)"),
+    (AddOffsetsToTxnRequest.__init__, "(self, transactional_id, producer_id, producer_epoch, group_id)"),
+    (
+        EndTxnRequest.__init__,
+        "(self, transactional_id, producer_id, producer_epoch, transaction_result)",
+    ),
+    (ProduceRequest.__init__, "(self, transactional_id, required_acks, timeout, topics)"),
+    (_DefaultRecordBatchBuilderPy.set_producer_state, "(self, producer_id, producer_epoch, base_sequence)"),
 ]
 
 
@@ -73,17 +92,31 @@ def test_versions_are_the_pinned_ones() -> None:
 
 def test_private_attributes_exist() -> None:
     """Attributes reached into are still assigned where this package expects them."""
-    assert "self._fetch_waiters = set()" in inspect.getsource(Fetcher.__init__)
-    assert "self._active_partitions" in inspect.getsource(Consumer._get_active_partitions)
+    assert "self.next_fetch_offset = next_batch.next_offset" in inspect.getsource(fetcher.PartitionRecords)
     assert "self._recovery is None" in inspect.getsource(TableManager.recovery.fget)  # type: ignore[attr-defined]
-    assert "return BACKOFF_OVERRIDE" in inspect.getsource(sender)
-    assert "self._drain_waiter = create_future()" in inspect.getsource(MessageBatch.__init__)
-    assert "self._batches = " in inspect.getsource(MessageAccumulator.__init__)
-    assert "return self._transaction_waiter" in inspect.getsource(TransactionManager.wait_for_transaction_end)
-    assert "self._message_accumulator = " in inspect.getsource(AIOKafkaProducer.__init__)
-    assert "self._txn_manager = " in inspect.getsource(AIOKafkaProducer.__init__)
+    assert "self._coordination_task = " in inspect.getsource(GroupCoordinator.__init__)
+    assert "self.generation = " in inspect.getsource(GroupCoordinator.__init__)
+    assert "self.member_id = " in inspect.getsource(GroupCoordinator.__init__)
     assert "app)._fetcher.maybe_start()" in inspect.getsource(Recovery.on_recovery_completed)
     assert DefaultRecordBatchBuilder is not None
+
+
+def test_the_fetcher_makes_batches_by_the_name_that_is_replaced() -> None:
+    """And asks them what the replacement answers."""
+    assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(Fetcher._proc_fetch_request)
+    assert fetcher.MemoryRecords is not MemoryRecords
+    asked = {name for name in dir(_MemoryRecordsPy) if not name.startswith("_") and name.islower()}
+    assert asked == {"has_next", "next_batch", "size_in_bytes"}
+
+
+def test_a_fetcher_that_is_told_to_do_nothing_does_nothing() -> None:
+    """Five answers in this order, and nothing else is asked for."""
+    source = inspect.getsource(Fetcher._fetch_requests_routine)
+    names = ["fetch_requests,", "reset_requests,", "timeout,", "invalid_metadata,", "resume_futures,"]
+    places = [source.index(name) for name in names]
+    assert places == sorted(places)
+    assert ") = self._get_actions_per_node(assignment)" in source
+    assert fetcher.OffsetResetStrategy.from_str("none") == fetcher.OffsetResetStrategy.NONE
 
 
 def test_an_acked_message_is_not_tracked_without_acks() -> None:

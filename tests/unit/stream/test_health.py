@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from app import avro
 from app.domain.outages import Outage, Outages
 from app.stream.health import ProviderHealthReader
@@ -45,3 +47,27 @@ def test_a_record_of_somebody_else_changes_nothing() -> None:
     reader.take(b"not ours")
     reader.take(None)
     assert reader.outages("acme", "prelude", "sms") == Outages((lasting,))
+
+
+def test_a_record_beyond_the_bounds_changes_nothing() -> None:
+    """It fits the schema, and no agent of ours would write it."""
+    reader = ProviderHealthReader({})
+    lasting = Outage(0, None)
+    reader.take(health(lasting))
+    reader.take(health(Outage(0, 2**63 - 1)))
+    reader.take(health(lasting, Outage(9 * MINUTE, None)))
+    reader.take(health(*[Outage(number, number + 1) for number in range(33)]))
+    reader.take(health(lasting, tenant="acme/prelude"))
+    assert reader.outages("acme", "prelude", "sms") == Outages((lasting,))
+    assert len(reader._outages) == 1
+
+
+def test_routes_that_somebody_makes_up_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are known are still followed."""
+    monkeypatch.setattr("app.stream.health._MOST_ROUTES", 2)
+    reader = ProviderHealthReader({})
+    for number in range(5):
+        reader.take(health(Outage(0, None), tenant=f"t{number}"))
+    reader.take(health(Outage(0, 1), tenant="t1"))
+    assert [reader.outages(f"t{number}", "prelude", "sms").lasts for number in range(5)] == [True, *[False] * 4]
+    assert reader.outages("t1", "prelude", "sms") == Outages((Outage(0, 1),))

@@ -1,0 +1,217 @@
+"""The loop of a worker: reduce what has arrived for all its tasks, and commit it while the next round is reduced."""
+
+import asyncio
+import math
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from app.faust_batches.batch import Batch
+from app.faust_batches.faults import reached
+from app.faust_batches.round import FrozenRound, Round
+from app.faust_batches.task import Task
+from app.faust_batches.wire.brokers import Brokers
+from app.faust_batches.wire.producer import RoundProducer
+
+TICK_S = 1.0
+"""How often tasks look at the clock."""
+PATIENCE_S = 0.25
+"""How long a round that nobody waits for is left open."""
+_SLICE_S = 0.008
+"""How long records are reduced between two looks at the sockets, of this thread's own time."""
+_FIRST_SLICE = 50
+_SMALLEST_SLICE = 10
+_LARGEST_SLICE = 2000
+
+
+class Pace(NamedTuple):
+    """How often, and how much at once."""
+
+    commit_interval_s: float
+    """A commit begins at most so often."""
+    round_max_records: int
+    """Input records in one transaction."""
+    most_waiting: int
+    """Input records that may wait; above it nothing is fetched."""
+
+
+class Arrivals:
+    """Records that were fetched and wait for their turn, in the order in which they came."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._batches: deque[tuple[Task, Batch]] = deque()
+        self._records = 0
+        self.wake = asyncio.Event()
+        """Set when there is something to look at."""
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def __bool__(self) -> bool:
+        return bool(self._batches)
+
+    def add(self, task: Task, batch: Batch) -> None:
+        """Queue a batch."""
+        self._batches.append((task, batch))
+        self._records += len(batch.records)
+        if self._records >= self._most:
+            self._room.clear()
+        self.wake.set()
+
+    def take(self, most: int) -> tuple[Task, Batch]:
+        """Take the first batch, or its first ``most`` records."""
+        task, batch = self._batches.popleft()
+        if len(batch.records) > most:
+            self._batches.appendleft((task, batch._replace(records=batch.records[most:])))
+            batch = batch._replace(records=batch.records[:most], reaches_end=False)
+        self._records -= len(batch.records)
+        if self._records < self._most:
+            self._room.set()
+        return task, batch
+
+    async def room(self) -> None:
+        """Wait until more may be fetched, or nothing more is wanted."""
+        await self._room.wait()
+
+    def close(self) -> None:
+        """Forget what waits, and let nobody wait for room: there will be none."""
+        self._batches.clear()
+        self._room.set()
+        self.wake.set()
+
+
+class Rounds:
+    """Runs the tasks of one assignment, from its recovery until partitions move.
+
+    Rows, outputs and offsets of a round are frozen before its commit begins; while it is being committed the next one
+    is reduced upon its rows. A commit that fails takes both with it. So a round is as long as the commit before it
+    takes, which is short, since the sockets have their turn after each slice.
+    """
+
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        producer: RoundProducer,
+        brokers: Brokers,
+        changelogs: Mapping[str, str],
+        pace: Pace,
+        opening: Round,
+    ) -> None:
+        self._tasks = tuple(tasks)
+        self._producer = producer
+        self._brokers = brokers
+        self._changelogs = changelogs
+        """Table name to changelog topic."""
+        self._pace = pace
+        self._open = opening
+        self._partitions: dict[str, int] = {}
+        self.arrivals = Arrivals(pace.most_waiting)
+        self._slice = _FIRST_SLICE
+        self._committing: asyncio.Task[None] | None = None
+        self._committed_at = 0.0
+        """When the last commit began."""
+        self._finishing = False
+        self.commits = 0
+
+    def finish(self) -> None:
+        """Let :meth:`run` end after the commit that is under way; what is not committed is read again."""
+        self._finishing = True
+        self.arrivals.close()
+
+    async def run(self) -> None:
+        """Work until :meth:`finish`.
+
+        Raises FencedError where partitions have moved, and any error of the infrastructure.
+        """
+        next_tick = 0.0
+        try:
+            while not self._finishing:
+                self.arrivals.wake.clear()
+                self._look_at_commit()
+                now = time.monotonic()
+                if now >= next_tick:
+                    self._tick()
+                    next_tick = now + TICK_S
+                if self._may_reduce():
+                    self._reduce()
+                commit_at = self._commit_at()
+                if commit_at <= time.monotonic():
+                    self._begin_commit()
+                    commit_at = math.inf
+                await self._pause(min(next_tick, commit_at))
+            if self._committing is not None:
+                await self._committing
+        finally:
+            await self._give_up_commit()
+
+    def _commit_at(self) -> float:
+        """Return when the open round is to be committed, if nothing more comes; never while another one is."""
+        if self._committing is not None or not self._open:
+            return math.inf
+        wait = self._pace.commit_interval_s
+        if not self._open.urgent and self._open.records < self._pace.round_max_records:
+            wait = max(wait, PATIENCE_S)
+        return self._committed_at + wait
+
+    def _look_at_commit(self) -> None:
+        if self._committing is not None and self._committing.done():
+            self._committing.result()
+            self._committing = None
+
+    async def _give_up_commit(self) -> None:
+        """Leave no commit under way; whether it took effect is read from the brokers."""
+        if self._committing is not None and not self._committing.done():
+            self._committing.cancel()
+            await asyncio.wait([self._committing])
+
+    def _may_reduce(self) -> bool:
+        return bool(self.arrivals) and self._open.records < self._pace.round_max_records
+
+    async def _pause(self, until: float) -> None:
+        """Let the sockets have their turn; wait for something to do if there is nothing."""
+        wait = until - time.monotonic()
+        if self._may_reduce() or wait <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(wait):
+                await self.arrivals.wake.wait()
+        except TimeoutError:
+            pass
+
+    def _tick(self) -> None:
+        for task in self._tasks:
+            self._open.tick(task)
+
+    def _reduce(self) -> None:
+        """Reduce for about one slice; how many records that is, is learnt from the last one."""
+        started = time.thread_time()
+        taken = 0
+        most = min(self._slice, self._pace.round_max_records - self._open.records)
+        while self.arrivals and taken < most:
+            task, batch = self.arrivals.take(most - taken)
+            self._open.process(task, batch)
+            taken += len(batch.records)
+        spent = time.thread_time() - started
+        if spent > _SLICE_S:
+            self._slice = max(_SMALLEST_SLICE, int(self._slice * max(_SLICE_S / spent, 0.5)))
+        elif taken == self._slice:
+            self._slice = min(2 * self._slice, _LARGEST_SLICE)
+
+    def _begin_commit(self) -> None:
+        # at once, and not in the new task: what is reduced from now on must see these rows
+        self._committed_at = time.monotonic()
+        frozen = self._open.freeze()
+        self._open = Round()
+        reached("closed")
+        self._committing = asyncio.create_task(self._commit(frozen))
+        self._committing.add_done_callback(lambda _: self.arrivals.wake.set())
+
+    async def _commit(self, frozen: FrozenRound) -> None:
+        for topic in frozen.topics - self._partitions.keys():
+            self._partitions[topic] = await self._brokers.partition_count(topic)
+        ends = await self._producer.commit(frozen.encode(self._partitions, self._changelogs))
+        frozen.apply(ends, self._changelogs)
+        self.commits += 1
+        reached("stored")

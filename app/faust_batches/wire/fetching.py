@@ -1,0 +1,136 @@
+"""Follows partitions at their leaders: committed records, in order, as they come."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, NamedTuple
+
+from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.errors import CorruptRecordException, KafkaError
+
+from app.errors import FencedError
+from app.faust_batches.wire.brokers import NO_NODE, Attempts, Brokers
+from app.faust_batches.wire.codes import STALE_LEADERS, check
+from app.faust_batches.wire.fetch_session import READ_COMMITTED, FetchSession
+from app.faust_batches.wire.lenient_records import LenientRecords
+
+_CONNECTION = "fetch"
+"""Of its own: a broker answers the requests of a connection one after the other, and a fetch may wait for records."""
+_OUT_OF_RANGE = 1
+_SESSION_LOST = frozenset({70, 71})
+
+
+class Fetched(NamedTuple):
+    """What has come from a partition."""
+
+    partition: TopicPartition
+    records: list[Any]
+    """Maybe none: commit markers and aborted records occupy offsets."""
+    next_offset: int
+    reaches_end: bool
+    """There is nothing more in the partition now, as far as transactions have ended."""
+
+
+class FetchSizes(NamedTuple):
+    """Bytes of an answer, and of each partition in it; a larger record comes alone."""
+
+    answer: int
+    partition: int
+
+
+class Fetching:
+    """Follows partitions from given positions.
+
+    ``deliver`` gets what has come, each partition in its order; ``room`` is awaited before anything more is fetched.
+    """
+
+    def __init__(
+        self,
+        brokers: Brokers,
+        positions: Mapping[TopicPartition, int],
+        sizes: FetchSizes,
+        deliver: Callable[[Fetched], None],
+        room: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._brokers = brokers
+        self.positions = dict(positions)
+        self._sizes = sizes
+        self._deliver = deliver
+        self._room = room
+        self._attempts = self._new_attempts()
+
+    def _new_attempts(self) -> Attempts:
+        return Attempts("fetch", self._brokers.patience_s)
+
+    async def run(self) -> None:
+        """Follow until cancelled.
+
+        Raises FencedError where a position is out of range, so that all are looked up anew, and what brokers refuse.
+        """
+        while True:
+            followers = [
+                asyncio.create_task(self._follow(node, partitions))
+                for node, partitions in self._brokers.by_leader(self.positions).items()
+            ]
+            try:
+                done, _ = await asyncio.wait(followers, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in followers:
+                    each.cancel()
+                await asyncio.wait(followers)
+            for each in done:
+                each.result()
+            await self._brokers.look_up_leaders()
+
+    async def _follow(self, node: int, partitions: list[TopicPartition]) -> None:
+        """Follow the partitions of one leader until it is none any more, or does not answer."""
+        if node == NO_NODE:
+            await self._attempts.wait(set(STALE_LEADERS))
+            return
+        session = FetchSession(partitions, self._sizes.answer, self._sizes.partition)
+        while True:
+            await self._room()
+            try:
+                response = await self._brokers.send(node, session.request(self.positions), _CONNECTION)
+            except KafkaError as error:
+                await self._attempts.wait(error)
+                return
+            if response.error_code:
+                session.reset()
+                if response.error_code not in _SESSION_LOST:
+                    await self._attempts.wait(check("fetch", [response.error_code]))
+                continue
+            session.answered(response.session_id)
+            try:
+                passing = await self._take(response)
+            except CorruptRecordException:
+                passing = {CorruptRecordException.errno}
+            if passing:
+                await self._attempts.wait(passing)
+                return
+            self._attempts = self._new_attempts()
+
+    async def _take(self, response: Any) -> set[int]:
+        """Deliver what is in an answer; returns the errors that may pass."""
+        codes: set[int] = set()
+        for topic, partitions in response.topics:
+            for number, code, _, stable_end, _, aborted, _, data in partitions:
+                tp = TopicPartition(topic, number)
+                if code == _OUT_OF_RANGE:
+                    raise FencedError(
+                        f"fetch: {topic}/{number} at {self.positions[tp]} is out of range", lost_generation=False
+                    )
+                if code:
+                    codes |= check(f"fetch: {topic}", [code])
+                elif data:
+                    self._deliver(self._unpack(tp, data, aborted, stable_end))
+                    await asyncio.sleep(0)
+        return codes
+
+    def _unpack(self, tp: TopicPartition, data: bytes, aborted: list[tuple[int, int]], stable_end: int) -> Fetched:
+        unpacked = PartitionRecords(
+            tp, LenientRecords(data), aborted, self.positions[tp], None, None, True, READ_COMMITTED
+        )
+        records = list(unpacked)
+        self.positions[tp] = unpacked.next_fetch_offset
+        return Fetched(tp, records, unpacked.next_fetch_offset, unpacked.next_fetch_offset >= stable_end)

@@ -1,0 +1,26 @@
+from aiokafka import TopicPartition
+
+from app.faust_batches.wire.offsets import Extent, Gap, starts
+
+A, B = TopicPartition("raw", 0), TopicPartition("raw", 1)
+
+
+def test_a_committed_offset_within_the_log_is_where_reading_goes_on() -> None:
+    found = starts({A: 5, B: 9}, {A: Extent(2, 9), B: Extent(0, 9)})
+    assert (found.positions, found.gaps, found.fresh) == ({A: 5, B: 9}, (), frozenset())
+
+
+def test_without_a_committed_offset_a_partition_is_read_from_its_beginning() -> None:
+    found = starts({A: 5}, {A: Extent(0, 9), B: Extent(3, 9)})
+    assert (found.positions, found.gaps, found.fresh) == ({A: 5, B: 3}, (), frozenset({B}))
+
+
+def test_what_retention_took_away_is_a_gap() -> None:
+    found = starts({A: 5}, {A: Extent(7, 9)})
+    assert (found.positions, found.gaps) == ({A: 7}, (Gap(A, 5, 7),))
+
+
+def test_an_offset_beyond_the_end_is_a_gap_too() -> None:
+    """A restored cluster or an unclean election: to wait for that offset would be to stand still with no lag."""
+    found = starts({A: 50}, {A: Extent(0, 9)})
+    assert (found.positions, found.gaps) == ({A: 9}, (Gap(A, 50, 9),))
