@@ -18,6 +18,9 @@ from app.topics import SCHEMA_OF, Topic
 _PACKAGED = Path(__file__).parent / "schemas"
 SCHEMAS = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parent.parent / "schemas"
 
+_MOST_BYTES = 65_536
+"""A record of the product has a tenth of it; a longer value is not looked at, for a list may blow up in memory."""
+
 _ADDED = {Topic.SUPPRESSION_REQUESTED: 1}
 """How many fields at the end of a schema came after its first version: other systems may still write without them."""
 
@@ -72,8 +75,9 @@ def encode(topic: str, record: object) -> bytes:
     buffer = BytesIO()
     try:
         fastavro.schemaless_writer(buffer, _codec_schema(topic), record)
-    except (KeyError, TypeError, ValueError) as error:
-        raise SchemaError(f"record does not fit the schema of {topic}: {type(error).__name__} {error}") from error
+    except (KeyError, OverflowError, TypeError, ValueError) as error:
+        # the codec's own words quote values
+        raise SchemaError(f"record does not fit the schema of {topic}: {type(error).__name__}") from error
     return buffer.getvalue()
 
 
@@ -84,6 +88,8 @@ def decode(topic: str, value: bytes | None) -> dict[str, Any]:
     """
     if not value:
         raise BadInputError(f"value: empty, expected an Avro record of {topic}")
+    if len(value) > _MOST_BYTES:
+        raise BadInputError(f"value: {len(value)} bytes, expected an Avro record of {topic} in at most {_MOST_BYTES}")
     try:
         return _read(topic, value, _codec_schema(topic), None)
     except BadInputError:

@@ -12,9 +12,10 @@ import phonenumbers
 from phonenumbers import PhoneMetadata
 
 from app.errors import BadInputError
+from app.raw_records import TENANT_PATTERN
 from app.vocabulary import AddressKind, Channel
 
-_TENANT = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TENANT = re.compile(TENANT_PATTERN)
 _SEPARATORS = str.maketrans("", "", " \t\u00a0\u202f().-/")
 _DIGITS = re.compile(r"[0-9]{7,15}", re.ASCII)
 _DOMAIN = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
@@ -61,7 +62,8 @@ def check_tenant(tenant: str) -> str:
     """
     if not _TENANT.fullmatch(tenant):
         raise BadInputError(
-            f"tenant: text of {len(tenant)} characters, expected 1 to 64 letters, digits, dots, underscores or hyphens"
+            f"tenant: text of {len(tenant)} characters, expected 1 to 64 letters, digits, dots, underscores or hyphens,"
+            " a letter or digit first"
         )
     return tenant
 

@@ -22,6 +22,9 @@ _MICROSECONDS = re.compile(r"[0-9]{1,17}")
 
 _LONGEST_KEY_BYTES = 256
 
+MOST_BYTES = 1_000_000
+"""Of a webhook's body; the gateway takes no larger ones, and a topic takes 1 MiB unless it comes compressed."""
+
 _MESSAGE_IDS: dict[Provider, tuple[tuple[str, ...], ...]] = {
     Provider.TEEKRR: (("data", "messageUuid"),),
     # the three generations of the payload, the present one first

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypedDict
 import orjson
 
 from app.domain.memory import Memory, fingerprint
+from app.json_bytes import dumps
 
 _MOST_REPORTS = 32
 _MOST_CURRENCIES = 4
@@ -200,7 +201,7 @@ def decode_account(value: bytes | None, tenant: str) -> Account:
 def encode_account(account: Account) -> bytes:
     """Return an account's bytes; equal accounts have equal bytes."""
     tree = {**account.tree, "undated": account.undated.days} if account.undated.days else account.tree
-    return orjson.dumps(tree, option=orjson.OPT_SORT_KEYS)
+    return dumps(tree)
 
 
 def decode_message(value: bytes | None) -> Message:
@@ -211,7 +212,7 @@ def decode_message(value: bytes | None) -> Message:
 
 def encode_message(message: Message) -> bytes:
     """Return a message's bytes; equal messages have equal bytes."""
-    return orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
+    return dumps(message)
 
 
 def message_key(account: str, message_id: str) -> str:

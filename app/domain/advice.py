@@ -77,3 +77,25 @@ STALE = Advice(
     "Account {account} holds reservations that nothing settled or released in time.",
     "Ask the provider what became of message {message_id} and look for webhooks that were lost.",
 )
+RECORD_FAILED = Advice(
+    "Agent {agent} failed on record {record} ({error} at {place}) and put it aside as a dead letter.",
+    "Have the software corrected at that place, or the row that it stumbled over mended, then redrive the dead letters "
+    "with this error-class: the operating page has the recipe.",
+)
+ROW_FAILED = Advice(
+    "Agent {agent} failed on a row of table {table} that was due ({error} at {place}); the row stays as it is.",
+    "Have the software corrected at that place and restart the workers, or mend the row from its copy in dead.letter: "
+    "the operating page has the recipe.",
+)
+GAP = Advice(
+    "Agent {agent} never processed {topic}/{partition} from offset {committed} up to {resumed_at}: they were deleted "
+    "before a worker came to them.",
+    "Run more workers or lengthen the retention of {topic}, then look under Gaps in the operating page for what is "
+    "missing now and how to get it back.",
+)
+LOG_CUT_SHORT = Advice(
+    "{topic}/{partition} ends before offset {committed}, up to which agent {agent} had processed it: the cluster lost "
+    "records, and the agent goes on at offset {resumed_at}.",
+    "Find out what the cluster lost (a restored backup, an unclean leader election), then look under Gaps in the "
+    "operating page for what follows from it.",
+)

@@ -6,7 +6,7 @@ What was announced of a time stays as it is: a replay of old reports finds it de
 
 from app.domain.advice import FAILURE_RATE
 from app.domain.alert_records import Alert, Subject, alert_output
-from app.domain.clock import MINUTE
+from app.domain.clock import DAY, MINUTE
 from app.domain.first_reports import clear_quiet, quiet_due, report
 from app.domain.outages import Outages, takes_effect
 from app.domain.policy import Policy
@@ -21,8 +21,11 @@ _SILENCE = Share(0, 0)
 
 
 def adopt(rates: Rates, known: Outages, now: int) -> None:
-    """Go on from a history that reaches further than the row's: another version of the application has written it."""
-    if known.decided_until > outages_of(rates).decided_until:
+    """Go on from a history that reaches further than the row's: another version of the application has written it.
+
+    One that reaches more than a day beyond the clock is somebody's mistake: nothing could be announced any more.
+    """
+    if outages_of(rates).decided_until < known.decided_until <= takes_effect(now + DAY):
         keep_outages(rates, known)
         _note_heard(rates, now)
 
@@ -31,7 +34,7 @@ def apply_stats(rates: Rates, stats: DeliveryStats, policy: Policy, now: int) ->
     """Add an increment; return what it raises or clears."""
     place = Subject(stats["tenant"], stats["provider"], stats["channel"])
     outputs = []
-    if count(rates, stats, policy.alerts.window_minutes):
+    if count(rates, stats, policy.alerts.window_minutes, now):
         outputs += _judge_rate(rates, place, policy.alerts, share(rates), rates["newest"] * MINUTE)
         _note_heard(rates, now)
     return outputs + report(rates, stats, place, now)

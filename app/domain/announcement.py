@@ -94,9 +94,7 @@ def _stored(standing: Standing) -> Suppression:
 def _announcement(row: Row, channel: str, place: Place, trigger: Trigger, policy: Policy, standing: Standing) -> Output:
     topic = TOPICS[place]
     key = f"{recipient_key(trigger.tenant, trigger.recipient)}/{channel}"
-    # Grows with every change although the row stores no count of changes, which would depend on the order of events:
-    # each event is a step of 2, and between two events a judgement changes once at most, by the end of its suppression.
-    sequence = 2 * row.tree["events"] + (trigger.cause == "expiry")
+    sequence = _next_sequence(row, channel, place)
     record: SuppressionChanged = {
         "event_id": event_id(topic, key, str(sequence)),
         "tenant": trigger.tenant,
@@ -115,3 +113,15 @@ def _announcement(row: Row, channel: str, place: Place, trigger: Trigger, policy
         "policy_version": policy.version,
     }
     return Output(topic, key, record)
+
+
+def _next_sequence(row: Row, channel_name: str, place: Place) -> int:
+    """Count an announcement on a topic.
+
+    A row that has counted none was perhaps written by a version that gave 2 for each event, and 1 more at an end: the
+    count begins above that.
+    """
+    told = row.channel(channel_name).setdefault("told", {})
+    sequence: int = told.get(place, 2 * row.tree["events"] + 1) + 1
+    told[place] = sequence
+    return sequence

@@ -2,9 +2,13 @@
 
 from app.domain.accounts import Account, Message, charge_of
 from app.domain.clock import DAY
+from app.domain.ledger import fits
 from app.domain.policy import Policy
 from app.events import CreditEntry, CreditRequested
 from app.vocabulary import CreditCommand
+
+REFUSED_TOO_MUCH = "refused_too_much"
+"""A sum of the account would leave its bound of 10**18, a thousand thousand million units."""
 
 
 def refusal_of_command(account: Account, command: CreditRequested, policy: Policy, at: int, received_at: int) -> str:
@@ -16,13 +20,12 @@ def refusal_of_command(account: Account, command: CreditRequested, policy: Polic
         return "refused_currency"
     if amount < 0 and kind != CreditCommand.ADJUST:
         return "refused_amount"
-    if kind == CreditCommand.RESERVE:
-        if not command["message_id"]:
-            return "refused_message"
-        too_old = received_at - at >= policy.credit.forget_days * DAY
-        if too_old or at <= account.tree.get("forgotten", at - 1):
-            return "refused_too_old"
-    return ""
+    if kind != CreditCommand.RESERVE:
+        return "" if fits(account, granted=amount) else REFUSED_TOO_MUCH
+    if not command["message_id"]:
+        return "refused_message"
+    too_old = received_at - at >= policy.credit.forget_days * DAY
+    return "refused_too_old" if too_old or at <= account.tree.get("forgotten", at - 1) else ""
 
 
 def refusal_of_entry(account: Account, entry: CreditEntry) -> str:

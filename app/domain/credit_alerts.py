@@ -9,6 +9,7 @@ from app.domain.alert_records import Alert, Subject, alert_output
 from app.domain.clock import DAY
 from app.domain.policy import Policy
 from app.events import CreditChanged
+from app.json_bytes import dumps
 from app.outputs import Output
 from app.vocabulary import AlertKind, AlertState
 
@@ -37,7 +38,7 @@ def decode_watch(value: bytes | None) -> Watch:
 
 def encode_watch(watch: Watch) -> bytes:
     """Return a row's bytes; equal rows have equal bytes."""
-    return orjson.dumps(watch, option=orjson.OPT_SORT_KEYS)
+    return dumps(watch)
 
 
 def apply_credit(watch: Watch, change: CreditChanged, policy: Policy, now: int) -> list[Output]:

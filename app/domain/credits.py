@@ -2,9 +2,10 @@
 
 The money is a function of the set of commands and reports, each with its receipt, as long as what concerns one message
 is received within ``forget_days``: any order ends with the same, wherever in it messages were forgotten. So are the
-rows, if the copies of a record keep the order of their receipts, as they do under one Kafka key. Two exceptions: tenant
-and currency of an account are those of its first record, and its sequence also counts a copy that moves money because
-it says something else than what it is a copy of. The ``cause`` of a change says what happened as it was heard of.
+rows, if the copies of a record keep the order of their receipts, as they do under one Kafka key. Three exceptions:
+tenant and currency of an account are those of its first record, its sequence also counts a copy that moves money
+because it says something else than what it is a copy of, and what would bring a sum beyond 10**18 is refused. The
+``cause`` of a change says what happened as it was heard of.
 
 How a re-send is not applied twice:
 
@@ -21,7 +22,7 @@ What remains: a grant, an adjustment, or a reservation whose clock is not believ
 any reservation sent again more than ``broken_days`` (365) after its date, which looks like a broken clock then.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 from app.domain import causes
 from app.domain.accounts import (
@@ -34,7 +35,7 @@ from app.domain.accounts import (
     note_reservation,
 )
 from app.domain.clock import Moment, judge_time
-from app.domain.ledger import Change, announce, book_message, count, standpoint, take_in
+from app.domain.ledger import Change, announce, book_message, count, fits_message, standpoint, take_in
 from app.domain.policy import Policy
 from app.events import CreditEntry, CreditRequested
 from app.outputs import Output
@@ -108,7 +109,7 @@ def apply_entry(account: Account, message: Message, entry: CreditEntry, policy: 
     else:
         cause = causes.cause_of_keeping(message)
         message["keep"] = min(message.get("keep", moment.at), moment.at)
-    return _book(account, message, before, arrival, cause)
+    return _book(account, message, before, arrival, cause, policy)
 
 
 def _reserve(
@@ -128,11 +129,15 @@ def _reserve(
     cause = causes.cause_of_reservation(message)
     note_reservation(message, [arrival.moment.at, arrival.event_id, command["amount_micros"], command["currency"]])
     account.tree["currency"] = command["currency"]
-    return _book(account, message, before, arrival, cause)
+    return _book(account, message, before, arrival, cause, policy)
 
 
-def _book(account: Account, message: Message, before: Message, arrival: _Arrival, cause: str) -> Booked:
+def _book(account: Account, message: Message, before: Message, arrival: _Arrival, cause: str, policy: Policy) -> Booked:
     """Book what a report has made of its message; a copy that moves no money is not told."""
+    if not fits_message(account, message, standpoint(before)):
+        cast("dict[str, Any]", message).clear()
+        message.update(before)
+        return _refuse(account, arrival, causes.REFUSED_TOO_MUCH, policy)
     is_new = note_report(message, arrival.event_id)
     amount = book_message(account, message, standpoint(before))
     if not is_new and not amount:

@@ -6,6 +6,8 @@ are news however late their webhook comes.
 
 from collections.abc import Iterator, Sequence
 
+import orjson
+
 from app.domain.advice import FAULTS, UNLISTED_CODE, UNLISTED_TEXT
 from app.domain.alert_records import Alert, Subject, alert_output
 from app.domain.rates import Rates
@@ -14,6 +16,8 @@ from app.events import DeliveryStats
 from app.outputs import Output
 from app.vocabulary import AlertKind, AlertState, Attribution, Reason
 
+LONGEST_CODE = 80
+"""Bytes of a code as JSON; of a longer one, which is a text rather than a code, the beginning is kept."""
 MOST_CODES = 32
 """Unlisted codes of a provider on a channel that are told at a time; others are told when one of them is cleared."""
 
@@ -50,7 +54,7 @@ def _report_fault(rates: Rates, stats: DeliveryStats, place: Subject, now: int) 
     reason = Reason(stats["reason"])
     known = rates["faults"].get(reason.value)
     if known is None:
-        rates["faults"][reason.value] = {"seen": now, "code": stats["sample_code"]}
+        rates["faults"][reason.value] = {"seen": now, "code": _kept_code(stats)}
         yield _fault_alert(rates, place, reason, AlertState.RAISED, stats["minute"])
     else:
         known["seen"] = max(now, known["seen"])
@@ -65,7 +69,7 @@ def _fault_alert(rates: Rates, place: Subject, reason: Reason, state: AlertState
 
 
 def _report_unlisted(rates: Rates, stats: DeliveryStats, place: Subject, now: int) -> Iterator[Output]:
-    code = stats["sample_code"]
+    code = _kept_code(stats)
     known = rates["unlisted"].get(code)
     if known is not None:
         known["seen"] = max(now, known["seen"])
@@ -85,3 +89,10 @@ def _unlisted_alert(
     )
     advice = UNLISTED_CODE if code else UNLISTED_TEXT
     return alert_output(alert, place, advice, code=code, reason=reason, **listing_words(place, code))
+
+
+def _kept_code(stats: DeliveryStats) -> str:
+    code = stats["sample_code"]
+    while len(orjson.dumps(code)) > LONGEST_CODE + len('""'):
+        code = code[:-1]
+    return code

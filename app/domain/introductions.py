@@ -3,6 +3,9 @@
 Some providers name the recipient in a message's first event only, and webhooks arrive in any order. A row per message
 keeps the recipient for the events to come, and parks the events that came before it. Parked events go out without a
 recipient when the wait is over: a failure that nobody can be told of is still a failure.
+
+A row stays below 200 kB: at most 64 events of a message wait or are remembered to have gone out without a recipient.
+An event beyond that is refused; no provider reports so many of one message before it names the recipient.
 """
 
 from collections.abc import Iterable
@@ -10,10 +13,15 @@ from typing import Any, NamedTuple, TypedDict
 
 import orjson
 
+from app.errors import BadInputError
 from app.identity import recipient_key
+from app.json_bytes import dumps
 from app.outputs import Introduction, Output
 
 MICROS_PER_SECOND = 1_000_000
+MOST_EVENTS = 64
+MOST_BYTES = 200_000
+"""Of a row, as JSON."""
 RETENTION_S = 15 * 24 * 3600
 """Longer than the two weeks for which Prelude sends an event again."""
 
@@ -63,7 +71,7 @@ class Expired(NamedTuple):
 
 def encode(row: Row) -> bytes:
     """Return a row as JSON with sorted keys: equal rows are equal bytes."""
-    return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
+    return dumps(row)
 
 
 def decode(value: bytes) -> Row:
@@ -94,6 +102,8 @@ def park_or_complete(
     """Release outputs with their recipient where it is known, else park them for ``wait_s``.
 
     ``now`` is in microseconds since 1970. An event that is parked already, or went out without a recipient, is dropped.
+
+    Raises BadInputError when the row has no room for another event.
     """
     row = row or _empty()
     fresh = {identity: output for output in outputs if (identity := _identity(output)) not in row["unaddressed"]}
@@ -104,7 +114,7 @@ def park_or_complete(
     due = now + wait_s * MICROS_PER_SECOND
     newly_parked = {identity: _parked(output, due) for identity, output in fresh.items()}
     # the first arrival of an event stays, and with it the time it is due
-    return Joined({**kept, "parked": {**newly_parked, **row["parked"]}})
+    return Joined(_bounded({**kept, "parked": {**newly_parked, **row["parked"]}}))
 
 
 def expire(row: Row, now: int) -> Expired:
@@ -123,6 +133,16 @@ def expire(row: Row, now: int) -> Expired:
 def next_due(row: Row) -> int:
     """Return when :func:`expire` next has something to do, in microseconds since 1970."""
     return min((row["forget_at"], *(parked["due"] for parked in row["parked"].values())))
+
+
+def _bounded(row: Row) -> Row:
+    events = len(row["parked"]) + len(row["unaddressed"])
+    if events > MOST_EVENTS or len(encode(row)) > MOST_BYTES:
+        raise BadInputError(
+            f"message: {events - 1} events without a recipient, expected no more of one message in a row of at most "
+            f"{MOST_BYTES} bytes"
+        )
+    return row
 
 
 def _empty() -> Row:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from app.domain.accounts import Account, Message, oddities, position
+from app.edge import MOST_SUM_MICROS
 from app.events import CreditChanged
 from app.identity import event_id
 from app.outputs import Output
@@ -33,6 +34,24 @@ class Standpoint(NamedTuple):
 def standpoint(message: Message) -> Standpoint:
     """Return what a message means for its account now; take it before and after a change."""
     return Standpoint(*position(message), frozenset(oddities(message)))
+
+
+def fits(account: Account, *, granted: int = 0, reserved: int = 0, spent: int = 0) -> bool:
+    """Tell whether an account's sums stay within their bound when these change by so much."""
+    tree = account.tree
+    sums = (
+        tree["granted"] + granted,
+        tree["reserved"] + reserved,
+        tree["spent"] + spent,
+        tree["available"] + granted - reserved - spent,
+    )
+    return all(-MOST_SUM_MICROS <= each <= MOST_SUM_MICROS for each in sums)
+
+
+def fits_message(account: Account, message: Message, before: Standpoint) -> bool:
+    """Tell whether what has changed about a message since ``before`` can be booked."""
+    after = position(message)
+    return fits(account, reserved=after.reserved - before.reserved, spent=after.spent - before.spent)
 
 
 def book_message(account: Account, message: Message, before: Standpoint) -> int:

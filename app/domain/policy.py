@@ -22,6 +22,9 @@ from app.vocabulary import Reason
 REVISION = 1
 """Raise it when the code judges differently by the same policy."""
 
+_MOST_FOUND = 10_000
+"""Composed rules that are kept: tenants and reasons are anybody's words."""
+
 _SELECTORS = ("tenant", "channel", "reason", "permanence")
 
 
@@ -65,6 +68,8 @@ class Policy:
         wanted = (tenant, channel, reason, permanence)
         rule = self._found.get(wanted)
         if rule is None:
+            if len(self._found) >= _MOST_FOUND:
+                self._found.clear()
             rule = self._found[wanted] = self._compose(wanted)
         return rule
 

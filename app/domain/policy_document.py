@@ -6,7 +6,15 @@ What each key means stands in ``policy.default.toml``, which also holds every de
 import re
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from app.vocabulary import Channel, Permanence, Reason
 
@@ -35,6 +43,18 @@ class MemoryLimits(Section):
     def _in_order(self) -> Self:
         if self.ids_at_most < self.ids_at_least:
             raise ValueError("ids_at_most: expected at least ids_at_least")
+        return self
+
+
+class RecipientMemory(MemoryLimits):
+    """The same of recipients, and how long those are remembered of whom there is nothing but good news."""
+
+    good_news_days: int = Field(ge=1, le=3650)
+
+    @model_validator(mode="after")
+    def _longer_than_ids(self) -> Self:
+        if self.good_news_days <= self.days_at_least:
+            raise ValueError("good_news_days: expected more than days_at_least")
         return self
 
 
@@ -123,13 +143,21 @@ class RuleEntry(Section):
 class PolicyDocument(Section):
     """A whole policy: the built-in one with a file of somebody's own on top."""
 
-    memory: MemoryLimits
+    memory: RecipientMemory
     clock: ClockLimits
     guard: Guard
     rule: tuple[RuleEntry, ...] = Field(strict=False)
     dry_run: DryRun
     credit: CreditLimits
     alerts: AlertLimits
+
+    @field_validator("clock")
+    @classmethod
+    def _believed_while_remembered(cls, clock: ClockLimits, info: ValidationInfo) -> ClockLimits:
+        memory = info.data.get("memory")
+        if memory is not None and clock.late_days >= memory.good_news_days:
+            raise ValueError("late_days: expected less than memory.good_news_days")
+        return clock
 
 
 def lines_of_keys(text: str) -> dict[Place, int]:

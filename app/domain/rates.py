@@ -2,18 +2,22 @@
 
 Counts are kept by minute of event time over a sliding window that ends with the newest minute, so that a replay of old
 records sees what was to be seen then: ``minutes`` and ``newest`` are a function of the set of counted events. The row
-stays below 35 kB, with the built-in policy's window below 12 kB: at most 180 minutes of seven counts, 32 outages, a
-line for each fault and for 32 unlisted codes.
+stays below 35 kB, with the built-in policy's window below 12 kB: at most 180 minutes of seven counts of eight digits,
+32 outages, a line for each fault and for 32 unlisted codes of 80 bytes.
 """
 
 from typing import NamedTuple, NotRequired, TypedDict
 
 import orjson
 
-from app.domain.clock import MINUTE
+from app.domain.clock import DAY, MINUTE
 from app.domain.outages import Outage, Outages
 from app.events import DeliveryStats
+from app.json_bytes import dumps
 from app.vocabulary import Attribution, Confirmation, Outcome
+
+MOST_COUNT = 99_999_999
+"""Of a kind in a minute; more are not told apart."""
 
 _PROVIDERS_SIDE = (Attribution.CARRIER, Attribution.PROVIDER, Attribution.UNKNOWN)
 
@@ -74,7 +78,7 @@ def decode_rates(value: bytes | None) -> Rates:
 
 def encode_rates(rates: Rates) -> bytes:
     """Return a row's bytes; equal rows have equal bytes."""
-    return orjson.dumps(rates, option=orjson.OPT_SORT_KEYS)
+    return dumps(rates)
 
 
 def outages_of(rates: Rates) -> Outages:
@@ -87,13 +91,18 @@ def keep_outages(rates: Rates, outages: Outages) -> None:
     rates["outages"] = [(each.since, each.until) for each in outages.periods]
 
 
-def count(rates: Rates, stats: DeliveryStats, window: int) -> bool:
-    """Count an increment in its minute; False: it has no part in the rate, or is older than the window of minutes."""
+def count(rates: Rates, stats: DeliveryStats, window: int, now: int) -> bool:
+    """Count an increment in its minute; False: it has no part in the rate, or is older than the window of minutes.
+
+    A minute more than a day ahead of the clock is somebody's mistake: it would end the window for good.
+    """
     if stats["outcome"] == Outcome.FAILED:
         what = stats["attribution"]
     elif stats["outcome"] == Confirmation.DELIVERED:
         what = Confirmation.DELIVERED.value
     else:
+        return False
+    if stats["minute"] > now + DAY:
         return False
     minute = stats["minute"] // MINUTE
     if minute > rates["newest"]:
@@ -102,7 +111,7 @@ def count(rates: Rates, stats: DeliveryStats, window: int) -> bool:
     if minute <= rates["newest"] - window:
         return False
     counts = rates["minutes"].setdefault(str(minute), {})
-    counts[what] = counts.get(what, 0) + stats["count"]
+    counts[what] = min(counts.get(what, 0) + stats["count"], MOST_COUNT)
     return True
 
 

@@ -7,26 +7,26 @@ recipient whose delivery came before its failures is never announced as suppress
 Of copies of one event the first to be applied counts; all copies lie in one partition, so that a replay agrees.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from app.domain.announcement import TOPICS, Trigger, settle
+from app.domain.channel_facts import note_consent, note_failure, note_request, note_success
 from app.domain.clock import DAY, judge_time
 from app.domain.outages import Outages
 from app.domain.policy import Policy
-from app.domain.rows import Channel, Row, add_one, drop_days_before, keep_fact
+from app.domain.policy_document import RecipientMemory
+from app.domain.rows import LONGEST_NAME, Channel, Row, add_one, cut
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.identity import Basis
 from app.outputs import Output
-from app.vocabulary import Attribution, Confidence, Confirmation, Permanence, Reason, SuppressionAction
 from app.vocabulary import Channel as ChannelName
+from app.vocabulary import Confirmation, SuppressionAction
 
-FailureFacts = Literal["permanent", "transient", "opt_outs"]
-
-_LONGEST_ID = 64
-_LONGEST_NAME = 128
+_CHANNELS = frozenset(ChannelName)
 _EMAIL_ONLY = (ChannelName.EMAIL.value,)
 _PHONE = (ChannelName.SMS.value, ChannelName.WHATSAPP.value)
 _SUCCESSES = (Confirmation.DELIVERED, Confirmation.READ)
+_UNKNOWN_CHANNEL = "unknown_channel"
 
 
 class Applied(NamedTuple):
@@ -36,13 +36,15 @@ class Applied(NamedTuple):
     """Records of ``suppression.changed``, and for a tenant in dry run of ``suppression.trial``."""
     changed: bool = True
     """Whether the row must be stored."""
+    forget: bool = False
+    """Whether the row must be deleted."""
     duplicate: bool = False
     """The event had been counted before."""
     note: str = ""
-    """``skewed`` or ``late``, as `judge_time` says; ``unaudited``: a lift that nobody answers for, it lifts nothing."""
+    """``skewed`` or ``late``, as `judge_time` says; ``unaudited``: a lift that nobody answers for, it lifts nothing;
+    ``unknown_channel``: the event was remembered, and that is all."""
 
 
-_LISTS: dict[str, FailureFacts] = {Permanence.PERMANENT: "permanent", Permanence.TRANSIENT: "transient"}
 _KNOWN = Applied(changed=False, duplicate=True)
 
 
@@ -53,25 +55,21 @@ def apply_failed(row: Row, event: DeliveryFailed, policy: Policy, now: int, *, o
     both are evidence.
     """
     at, note = judge_time(event["occurred_at"], event["received_at"], policy.clock)
-    name = event["event_id"]
     two_reports = event["event_id_basis"] == Basis.MESSAGE
-    if two_reports and not row.memory.add(f"{name}/{event['outcome']}", at, policy.memory):
+    if two_reports and not row.memory.add(f"{event['event_id']}/{event['outcome']}", at, policy.memory):
         return _KNOWN
-    is_new = row.memory.add(name, at, policy.memory)
+    is_new = row.memory.add(event["event_id"], at, policy.memory)
     if not is_new and not two_reports:
         return _KNOWN
-    _take_in(row, note)
-    channel = row.channel(event["channel"])
-    reason = event["reason"]
-    if is_new:
-        add_one(channel.setdefault("failed", {}).setdefault(event["attribution"], {}), reason)
-    channel["last_failure"] = max(channel.get("last_failure", []), [at, reason])
-    facts = _facts_of(event, channel, policy, degraded=outages.covers(at))
-    if facts is None or (facts == "transient" and at // DAY < channel.get("last_success", 0) // DAY):
+    if event["channel"] not in _CHANNELS:
+        _take_in(row, note, event["received_at"])
+        return Applied(duplicate=not is_new, note=_UNKNOWN_CHANNEL)
+    _take_in(row, note, None)
+    channel, degraded = row.channel(event["channel"]), outages.covers(at)
+    cause = note_failure(channel, event, at, policy, is_new=is_new, degraded=degraded)
+    if not cause:
         return Applied(duplicate=not is_new, note=note)
-    fact = [at, name[:_LONGEST_ID], reason]
-    keep_fact(channel.setdefault(facts, []), [*fact, ""] if facts == "opt_outs" else fact)
-    trigger = Trigger(event["tenant"], event["recipient"], "opt_out" if facts == "opt_outs" else "failure", at)
+    trigger = Trigger(event["tenant"], event["recipient"], cause, at)
     return Applied(tuple(settle(row, event["channel"], trigger, policy, now)), duplicate=not is_new, note=note)
 
 
@@ -82,11 +80,15 @@ def apply_confirmed(row: Row, event: DeliveryConfirmed, policy: Policy, now: int
     if not success and kind != Confirmation.OPTED_IN:
         return Applied(changed=False)
     at, note = judge_time(event["occurred_at"], event["received_at"], policy.clock)
-    if not _remember(row, event["event_id"], at, note, policy):
+    if not row.memory.add(event["event_id"], at, policy.memory):
         return _KNOWN
+    is_known_channel = event["channel"] in _CHANNELS
+    _take_in(row, note, event["received_at"] if success or not is_known_channel else None)
+    if not is_known_channel:
+        return Applied(note=_UNKNOWN_CHANNEL)
     channel = row.channel(event["channel"])
     add_one(channel.setdefault("confirmed", {}), kind)
-    concerned = _note_success(channel, at) if success else _note_consent(channel, at, event["event_id"])
+    concerned = note_success(channel, at) if success else note_consent(channel, at, event["event_id"])
     if not concerned:
         return Applied(note=note)
     trigger = Trigger(event["tenant"], event["recipient"], "delivery" if success else "opt_in", at)
@@ -102,24 +104,32 @@ def apply_request(row: Row, event: SuppressionRequested, policy: Policy, now: in
     nothing. Providers report consent as a confirmation.
     """
     at, note = judge_time(event["occurred_at"], received_at, policy.clock)
-    if not _remember(row, event["event_id"], at, note, policy):
+    if not row.memory.add(event["event_id"], at, policy.memory):
         return _KNOWN
-    by = event["requested_by"][:_LONGEST_NAME]
+    channels = _channels_of(event)
+    _take_in(row, note, None if channels else received_at)
+    if not channels:
+        return Applied(note=_UNKNOWN_CHANNEL)
+    by = cut(event["requested_by"], LONGEST_NAME)
     lifts = event["action"] == SuppressionAction.LIFT
+    action = SuppressionAction.LIFT if lifts else SuppressionAction.SUPPRESS
     unaudited = lifts and (not by or by.startswith("provider:"))
     outputs: list[Output] = []
-    for name in _channels_of(event):
+    for name in channels:
         channel = row.channel(name)
-        add_one(channel.setdefault("requested", {}), event["action"])
+        add_one(channel.setdefault("requested", {}), action.value)
         if not unaudited:
-            cause = _note_request(channel, event, at, by)
+            cause = note_request(channel, event, at, by)
             trigger = Trigger(event["tenant"], event["recipient"], cause, at, by)
             outputs += settle(row, name, trigger, policy, now)
     return Applied(tuple(outputs), note="unaudited" if unaudited else note)
 
 
 def expire(row: Row, key: str, policy: Policy, now: int) -> Applied:
-    """End the suppressions whose time is over; ``key`` is the row's key."""
+    """End the suppressions whose time is over, or tell that the row's own is; ``key`` is the row's key."""
+    forget_at = _forget_at(row, policy.memory)
+    if forget_at is not None:
+        return Applied(changed=False, forget=forget_at <= now)
     tenant, _, recipient = key.partition("/")
     outputs: list[Output] = []
     for name in sorted(row.channels):
@@ -129,9 +139,10 @@ def expire(row: Row, key: str, policy: Policy, now: int) -> Applied:
     return Applied(tuple(outputs), changed=bool(outputs))
 
 
-def next_due(row: Row) -> int | None:
+def next_due(row: Row, policy: Policy) -> int | None:
     """Return when `expire` has something to do for this row, or None."""
-    return min((until for each in row.channels.values() if (until := _due(each)) is not None), default=None)
+    ends = (until for each in row.channels.values() if (until := _due(each)) is not None)
+    return min(ends, default=_forget_at(row, policy.memory))
 
 
 def _due(channel: Channel) -> int | None:
@@ -140,73 +151,29 @@ def _due(channel: Channel) -> int | None:
     return min((end for end in ends if end is not None), default=None)
 
 
-def _remember(row: Row, event: str, at: int, note: str, policy: Policy) -> bool:
-    if not row.memory.add(event, at, policy.memory):
-        return False
-    _take_in(row, note)
-    return True
+def _forget_at(row: Row, limits: RecipientMemory) -> int | None:
+    """Return when a row of good news alone is over: after so many whole days without a receipt."""
+    if not row.is_good_news:
+        return None
+    newest = row.tree.get("heard")
+    if newest is None:
+        # written before receipts were noted: its newest event is about as old
+        newest = max(map(int, row.memory.days), default=None)
+    return None if newest is None else (newest + 1 + limits.good_news_days) * DAY
 
 
-def _take_in(row: Row, note: str) -> None:
+def _take_in(row: Row, note: str, heard_at: int | None) -> None:
+    """Count an event; ``heard_at`` is the receipt of one that leaves nothing but good news, None of any other."""
     row.tree["events"] += 1
     if note:
         add_one(row.tree.setdefault("dates", {}), note)
-
-
-def _facts_of(event: DeliveryFailed, channel: Channel, policy: Policy, *, degraded: bool) -> FailureFacts | None:
-    """Tell which facts a failure belongs to; None: it is counted and never suppresses."""
-    if event["attribution"] != Attribution.RECIPIENT or event["confidence"] == Confidence.UNMAPPED:
-        return None
-    if event["reason"] == Reason.RECIPIENT_SUPPRESSED:
-        return None
-    if event["reason"] == Reason.RECIPIENT_OPTED_OUT:
-        return "opt_outs"
-    facts = _LISTS.get(event["permanence"])
-    if degraded and (facts == "transient" or (facts and policy.guard.while_degraded == "all")):
-        channel["degraded"] = channel.get("degraded", 0) + 1
-        return None
-    return facts
-
-
-def _note_success(channel: Channel, at: int) -> bool:
-    """Note a delivery; tell whether it may lift something."""
-    if at <= channel.get("last_success", -1):
-        return False
-    channel["last_success"] = at
-    if "transient" not in channel:
-        return False
-    transient = channel["transient"]
-    counts_on = transient[-1][0] >= at
-    drop_days_before(transient, at)
-    if not transient:
-        del channel["transient"]
-    # one that is newer than all failures begins no suppression, and without one there is nothing to lift
-    return counts_on or "suppression" in channel or "trial" in channel
-
-
-def _note_consent(channel: Channel, at: int, event: str) -> bool:
-    """Note an opt-in; tell whether it is the newest."""
-    consent = [at, event[:_LONGEST_ID]]
-    if consent <= channel.get("consent", []):
-        return False
-    channel["consent"] = consent
-    return True
-
-
-def _note_request(channel: Channel, event: SuppressionRequested, at: int, by: str) -> str:
-    """Note what somebody asks for; return what to call it."""
-    fact = [at, event["event_id"][:_LONGEST_ID], event["reason"][:_LONGEST_ID], by]
-    if event["action"] == SuppressionAction.LIFT:
-        keep_fact(channel.setdefault("lifts", []), [at, fact[1], by])
-        return "request"
-    if event["reason"] == Reason.RECIPIENT_OPTED_OUT:
-        keep_fact(channel.setdefault("opt_outs", []), fact)
-        return "opt_out"
-    channel["request"] = max(channel.get("request", []), [*fact, event["until"]])
-    return "request"
+    if heard_at is None:
+        row.tree.pop("heard", None)
+    elif row.is_good_news:
+        row.tree["heard"] = max(row.tree.get("heard", 0), heard_at // DAY)
 
 
 def _channels_of(event: SuppressionRequested) -> tuple[str, ...]:
     if event["channel"]:
-        return (event["channel"],)
+        return (event["channel"],) if event["channel"] in _CHANNELS else ()
     return _EMAIL_ONLY if "@" in event["recipient"] else _PHONE

@@ -5,30 +5,49 @@ A row is JSON with sorted keys, so that equal rows are equal bytes; empty parts 
 - ``events``: how many distinct events were applied;
 - ``memory``: ids of recent events, see :mod:`app.domain.memory`;
 - ``dates``: events with an unbelievable or old date, ``{"skewed": 2, "late": 1}``;
+- ``heard``: newest day on which one of its events was received, in a row of good news alone;
 - ``channels``: a :class:`Channel` for each that has seen an event.
 
-Everything but a channel's ``suppression`` and ``trial`` is a function of the set of events alone: counts add up, the
-newest is a maximum, and `keep_fact` keeps the same facts whatever the order. Those two follow from the facts, the
-policy and the ends that have passed. A list of facts holds the 16 newest and the first of each of the 16 newest days
-that have one: at most 32. A channel stays below 20 kB, usually 0.4 kB; the memory below 10 bytes an id, 655 kB at its
-highest setting.
+Everything but a channel's ``suppression``, ``trial`` and ``told`` is a function of the set of events alone: counts add
+up, the newest is a maximum, and `keep_fact` keeps the same facts whatever the order. The first two follow from the
+facts, the policy and the ends that have passed; ``told`` counts announcements, which do depend on the order.
+
+What a row holds is bounded whatever its events say: channels and counted reasons are words of the vocabulary, texts are
+cut by their length in JSON, and a list of facts holds the 16 newest and the first of each of the 16 newest days that
+have one: at most 32. A channel stays below 34 kB (the lists in full, every text of the longest), usually 0.4 kB; the
+memory at 10 bytes an id and as many a day, 655 kB at its highest setting. So a row stays below 800 kB.
+
+People of whom there is nothing but good news are most of all people. Their rows are 0.15 kB and 10 bytes for each more
+id, and are forgotten when nothing was received for ``good_news_days``: nobody was ever told anything of them, and a
+failure means the same without deliveries from so long before it, unless it is late. So the table holds those of whom
+something was heard lately, and beyond that grows with the failures, wishes and requests that must be remembered.
 
 Reports that name no recipient have rows of their own beside these: :mod:`app.domain.unaddressed`.
 """
 
-from bisect import insort
+from bisect import bisect_left
 from typing import Any, TypedDict
 
 import orjson
 
 from app.domain.clock import DAY
-from app.domain.memory import Memory
+from app.domain.memory import Memory, fingerprint
+from app.json_bytes import dumps
 
 KEPT = 16
 """Newest facts, and newest days with their first fact."""
 
+LONGEST_ID = 64
+LONGEST_NAME = 128
+LONGEST_REASON = 64
+LONGEST_WORD = 32
+"""Bytes in JSON of the id of an event, of who asked, of what people give as reason, and of a failure's reason."""
+
+_MARK = 1 + len(fingerprint(""))
+_GOOD_NEWS = frozenset({"confirmed", "last_success"})
+
 Fact = list[Any]
-"""Moment, event id and more; lists compare by these two first, and JSON gives them back as they were."""
+"""Moment, event id and more, as JSON gives them back; they compare by these two first, see `newer`."""
 
 
 class Suppression(TypedDict):
@@ -47,7 +66,7 @@ class Channel(TypedDict, total=False):
     """What is known of a recipient on one channel."""
 
     failed: dict[str, dict[str, int]]
-    """Failures by attribution and reason: ``{"RECIPIENT": {"invalid_recipient": 3}}``."""
+    """Failures by attribution and reason: ``{"RECIPIENT": {"invalid_recipient": 3}}``; ``other``: unknown words."""
     confirmed: dict[str, int]
     """Good news by kind: ``{"delivered": 7, "read": 2}``."""
     requested: dict[str, int]
@@ -74,6 +93,8 @@ class Channel(TypedDict, total=False):
     """The one in force, as last announced; for a tenant in dry run by opt-outs and requests alone."""
     trial: Suppression
     """For a tenant in dry run: the one that failures would have put in force, as last announced."""
+    told: dict[str, int]
+    """Sequence of the last announcement of each of the two: ``{"suppression": 7}``."""
 
 
 class Row:
@@ -91,6 +112,11 @@ class Row:
         channels: dict[str, Channel] = self.tree["channels"]
         return channels
 
+    @property
+    def is_good_news(self) -> bool:
+        """Whether nothing but deliveries and readings is known."""
+        return all(channel.keys() <= _GOOD_NEWS for channel in self.channels.values())
+
     def channel(self, name: str) -> Channel:
         """Return a channel, a new one if it has seen no event."""
         channels = self.channels
@@ -107,12 +133,40 @@ def decode_row(value: bytes | None) -> Row:
 
 def encode_row(row: Row) -> bytes:
     """Return a row's bytes; equal rows have equal bytes."""
-    return orjson.dumps(row.tree, option=orjson.OPT_SORT_KEYS)
+    return dumps(row.tree)
 
 
 def add_one(counts: dict[str, int], name: str) -> None:
     """Count one more."""
     counts[name] = counts.get(name, 0) + 1
+
+
+def cut(text: str, longest: int) -> str:
+    """Return as much of a text's beginning as takes at most so many bytes in JSON."""
+    text = text[:longest]
+    while (excess := len(orjson.dumps(text)) - 2 - longest) > 0:
+        # no character takes more than six
+        text = text[: -((excess + 5) // 6)]
+    return text
+
+
+def kept_id(event_id: str) -> str:
+    """Return an event's id as facts keep it: whole, or if it is too long its beginning, ``~`` and its fingerprint.
+
+    Different ids stay different: one that ends as if it were cut is cut as well.
+    """
+    if event_id[-_MARK : 1 - _MARK] != "~" and cut(event_id, LONGEST_ID) == event_id:
+        return event_id
+    return f"{cut(event_id, LONGEST_ID - _MARK)}~{fingerprint(event_id)}"
+
+
+def newer(fact: Fact, known: Fact | None) -> Fact:
+    """Return the later of two facts: part by part, and what is without end (None) after what ends at any moment."""
+    return fact if known is None else max(known, fact, key=_order)
+
+
+def _order(fact: Fact) -> list[tuple[bool, Any]]:
+    return [(part is None, part) for part in fact]
 
 
 def drop_days_before(facts: list[Fact], at: int) -> None:
@@ -122,8 +176,14 @@ def drop_days_before(facts: list[Fact], at: int) -> None:
 
 
 def keep_fact(facts: list[Fact], fact: Fact) -> None:
-    """Add a fact, and drop those beyond the bounds; the result is the same in any order of calls."""
-    insort(facts, fact)
+    """Add a fact, and drop those beyond the bounds; the result is the same in any order of calls.
+
+    The same fact, as of two reports of one failure at one moment, is kept once.
+    """
+    place = bisect_left(facts, fact)
+    if facts[place : place + 1] == [fact]:
+        return
+    facts.insert(place, fact)
     if len(facts) <= KEPT:
         return
     first_of_day: dict[int, Fact] = {}

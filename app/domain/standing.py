@@ -26,7 +26,8 @@ from app.vocabulary import Permanence, Reason
 RuleOf = Callable[[str, str], Rule]
 """From reason and permanence to the rule of one tenant and channel."""
 
-_NEVER = 1 << 62
+_NEVER = 1 << 63
+"""After every moment that a record can name."""
 
 
 class Standing(NamedTuple):

@@ -14,6 +14,7 @@ import orjson
 from app.domain.clock import DAY, judge_time
 from app.domain.policy_document import ClockLimits, MemoryLimits
 from app.events import DeliveryConfirmed, DeliveryFailed
+from app.json_bytes import dumps
 
 _MARK = "~"
 
@@ -30,7 +31,7 @@ def is_row_key(key: bytes) -> bool:
 
 def new_row(event: DeliveryFailed | DeliveryConfirmed, limits: ClockLimits) -> bytes:
     """Return the row that remembers a report."""
-    return orjson.dumps({"at": judge_time(event["occurred_at"], event["received_at"], limits).at})
+    return dumps({"at": judge_time(event["occurred_at"], event["received_at"], limits).at})
 
 
 def forget_at(row: bytes, limits: MemoryLimits) -> int:

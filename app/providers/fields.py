@@ -9,6 +9,7 @@ import orjson
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 from pydantic.fields import FieldInfo
 
+from app.edge import CONTROL, LONGEST_ADDRESS, LONGEST_ID
 from app.errors import BadInputError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -17,7 +18,6 @@ _END = 7_258_118_400_000_000
 _MILLISECONDS_FROM = 100_000_000_000
 """Numbers from here on are milliseconds: as seconds they would lie beyond the year 5000."""
 _EPOCH_NUMBER = re.compile(r"[0-9]{9,13}(?:\.[0-9]{1,9})?", re.ASCII)
-LONGEST_ID = 1024
 _KINDS = {dict: "an object", list: "a list", str: "text", bool: "a boolean", int: "a number", float: "a number"}
 
 
@@ -64,18 +64,40 @@ def _moment_in_text(value: object) -> int:
 def _loose_id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if value is None or (isinstance(value, str) and len(value) <= LONGEST_ID):
+    if value is None or (isinstance(value, str) and len(value) <= LONGEST_ID and not _has_control(value)):
         return value
     raise ValueError("neither a short text nor a whole number")
 
 
-_ID = f"text of 1 to {LONGEST_ID} characters"
+def _loose_number(value: object) -> str | None:
+    if isinstance(value, str):
+        if len(value) > _LONGEST_NUMBER:
+            raise ValueError("a long text")
+        return value
+    return _loose_id(value)
+
+
+_has_control = re.compile(f"[{CONTROL}]").search
+_CLEAN = f"^[^{CONTROL}]*$"
+_LONGEST_NUMBER = LONGEST_ADDRESS // 2
+"""Characters: of a country's code and a number behind it."""
+_ID = f"text of 1 to {LONGEST_ID} characters, no control characters"
+_ADDRESS = f"text of 1 to {LONGEST_ADDRESS} characters"
 _ISO = "a time as in 2026-05-06T10:15:00.123Z"
 
-Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, description=_ID)]
-OptionalId = Annotated[str | None, Field(max_length=LONGEST_ID, description=f"{_ID}, or nothing")]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, pattern=_CLEAN, description=_ID)]
+OptionalId = Annotated[str | None, Field(max_length=LONGEST_ID, pattern=_CLEAN, description=f"{_ID}, or nothing")]
+GivenAddress = Annotated[str, Field(min_length=1, max_length=LONGEST_ADDRESS, description=_ADDRESS)]
+"""A recipient as the provider writes it, whatever it holds: what is no address is kept as it is."""
+OptionalAddress = Annotated[str | None, Field(max_length=LONGEST_ADDRESS, description=f"{_ADDRESS}, or nothing")]
 LooseId = Annotated[str | None, PlainValidator(_loose_id), Field(description=f"{_ID}, a whole number or nothing")]
 """For documents that do not say which of the two they send."""
+LooseNumber = Annotated[
+    str | None,
+    PlainValidator(_loose_number),
+    Field(description=f"text of 1 to {_LONGEST_NUMBER} characters, a whole number or nothing"),
+]
+"""A phone number or a part of one, likewise."""
 Text = Annotated[str, Field(description="text")]
 OptionalText = Annotated[str | None, Field(description="text or nothing")]
 Moment = Annotated[int, PlainValidator(_moment_in_text), Field(description=_ISO)]

@@ -12,7 +12,7 @@ from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Address, Basis, canonical, event_id
 from app.outputs import Introduction, Normalized, RawRecord
-from app.providers.fields import Id, Moment, OptionalId, OptionalText, Payload, kind, read
+from app.providers.fields import GivenAddress, Id, Moment, OptionalId, OptionalText, Payload, kind, read
 from app.providers.redaction import code_of
 from app.providers.reports import Origin, Report, confirmed, failed, opted_out, origin_of, phase_of
 from app.vocabulary import Channel, Confirmation, Outcome, Phase
@@ -33,7 +33,7 @@ _KNOWN = ", ".join((_CREATED, *_CONFIRMATIONS, _FAILED, *_SUBSCRIPTIONS, *_IGNOR
 
 class _Created(Payload):
     id: Id
-    to: Id
+    to: GivenAddress
     customer_uuid: OptionalId = None
     correlation_id: OptionalId = None
 
@@ -49,7 +49,7 @@ class _Status(Payload):
 
 class _Subscription(Payload):
     # the documents name the events and show no payload; the first spelling is the one seen in use
-    phone_number: Id = Field(validation_alias=AliasChoices("phone_number", "phone", "to"))
+    phone_number: GivenAddress = Field(validation_alias=AliasChoices("phone_number", "phone", "to"))
     customer_uuid: OptionalId = None
 
 

@@ -17,6 +17,7 @@ from app.outputs import Normalized, RawRecord
 from app.providers.fields import (
     Id,
     Moment,
+    OptionalAddress,
     OptionalId,
     OptionalMoment,
     OptionalText,
@@ -44,8 +45,8 @@ class _Data(Payload):
     message_uuid: Id
     broadcast_uuid: OptionalId = None
     channel: Channel = Field(description="sms, whatsapp or email")
-    msisdn: OptionalId = None
-    email: OptionalId = None
+    msisdn: OptionalAddress = None
+    email: OptionalAddress = None
 
     def address(self) -> Address:
         given = self.email if self.channel is Channel.EMAIL else self.msisdn

@@ -15,7 +15,7 @@ from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Address, Basis, canonical, event_id
 from app.outputs import Normalized, RawRecord
-from app.providers.fields import LooseId, OptionalMoment, Payload, kind, read
+from app.providers.fields import LooseId, LooseNumber, OptionalMoment, Payload, kind, read
 from app.providers.reports import Report, failed, origin_of, phase_of
 from app.vocabulary import Channel, Confidence, Outcome, Phase, Reason
 
@@ -30,10 +30,10 @@ class _Failure(Payload):
     timestamp: OptionalMoment = None
     conversation_id: LooseId = None
     batch_id: LooseId = None
-    country_code: LooseId = None
-    cellphone: LooseId = None
-    phone: LooseId = None
-    phone_number: LooseId = None
+    country_code: LooseNumber = None
+    cellphone: LooseNumber = None
+    phone: LooseNumber = None
+    phone_number: LooseNumber = None
     failure_reason: Any = Field(None, description="any value")
     reason: Any = Field(None, description="any value")
     error_code: Any = Field(None, description="any value")

@@ -10,7 +10,7 @@ from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.identity import NOBODY, Basis, canonical, event_id
 from app.outputs import Normalized, RawRecord
-from app.providers.fields import AnyMoment, Id, LooseId, OptionalId, Payload, kind, read
+from app.providers.fields import AnyMoment, Id, LooseId, OptionalAddress, OptionalId, Payload, kind, read
 from app.providers.redaction import code_of
 from app.providers.reports import Origin, Report, confirmed, failed, opted_out, origin_of, phase_of
 from app.vocabulary import Channel, Confirmation, Outcome, Phase
@@ -31,8 +31,8 @@ _CONFIRMATIONS = {
 
 class _Data(Payload):
     status: Id
-    phone_number: OptionalId = None
-    phone: OptionalId = None
+    phone_number: OptionalAddress = None
+    phone: OptionalAddress = None
     code: LooseId = None
     campaign_id: OptionalId = None
     correlationid: OptionalId = None

@@ -164,10 +164,11 @@ def test_tenant_name_is_letters_digits_and_three_signs(name: str) -> None:
     assert check_tenant(name) == name
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "~a", "a b", "x" * 65, "é", "a\n"])
+@pytest.mark.parametrize("name", ["", "a/b", "~a", "-a", ".a", "_a", "a b", "x" * 65, "é", "a\n"])
 def test_other_tenant_names_are_refused_without_repeating_them(name: str) -> None:
     with pytest.raises(BadInputError) as refused:
         check_tenant(name)
     assert str(refused.value) == (
-        f"tenant: text of {len(name)} characters, expected 1 to 64 letters, digits, dots, underscores or hyphens"
+        f"tenant: text of {len(name)} characters, expected 1 to 64 letters, digits, dots, underscores or hyphens,"
+        " a letter or digit first"
     )

@@ -10,8 +10,10 @@ from app.avro import decode, encode
 from app.domain.introductions import decode as decode_row
 from app.domain.introductions import encode as encode_row
 from app.domain.introductions import introduce, park_or_complete
+from app.edge import check
 from app.normalize import normalize
 from app.outputs import DeadLetter, Normalized, Output, RawRecord
+from app.raw_records import record_key
 from app.vocabulary import Provider
 
 SAMPLES = sorted((Path(__file__).parent / "providers" / "samples").glob("*.json"))
@@ -134,6 +136,81 @@ def test_a_payload_with_any_value_in_any_place_is_read_or_dead(data: st.DataObje
         assert value not in normalized.dead_letter.text
 
 
+LONG = st.sampled_from(
+    [
+        *("x" * 160, "x" * 256, "x" * 257, "é" * 320, "9" * 161, "9" * 320, "@" * 321, "\U0001f600" * 160, "x" * 3000),
+        *("a\x1fb", "\x00", "\x85" * 64, f"{'l' * 64}@{'d' * 63}.example.com", "1" * 20),
+    ]
+)
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+@given(data=st.data())
+def test_whatever_becomes_a_record_passes_the_edge(path: Path, data: st.DataObject) -> None:
+    """Agents read what this makes: a webhook beyond the bounds is a dead letter here and not behind."""
+    raw = sample_of(path)
+    body: dict[str, Any] = orjson.loads(raw.value)
+    for *outer, last in data.draw(st.lists(st.sampled_from(_paths(body)), max_size=8)):
+        target: Any = body
+        for name in outer:
+            target = target.get(name) if isinstance(target, dict) else None
+        if isinstance(target, dict):
+            target[last] = data.draw(LONG | JSON)
+    for output in normalize(raw._replace(value=orjson.dumps(body))).outputs:
+        check(output.topic, output.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "longest"),
+    [
+        ("teekrr-failed-sms", "data.messageUuid", 256),
+        ("teekrr-failed-sms", "data.msisdn", 320),
+        ("teekrr-failed-email", "data.email", 320),
+        ("webex-failed", "transaction_id", 256),
+        ("webex-failed", "data.phone_number", 320),
+        ("prelude-failed", "payload.message_id", 256),
+        ("prelude-created", "payload.to", 320),
+        ("treble-failure", "event_id", 256),
+        ("treble-failure", "cellphone", 160),
+    ],
+)
+def test_an_id_or_address_has_a_longest_length(name: str, path: str, longest: int) -> None:
+    raw = sample_of(SAMPLES[0].with_stem(name))
+    *outer, last = path.split(".")
+    read = []
+    for length in (longest, longest + 1):
+        body = orjson.loads(raw.value)
+        (body[outer[0]] if outer else body)[last] = "9" * length
+        read.append(normalize(raw._replace(value=orjson.dumps(body))).dead_letter)
+    assert read[0] is None
+    assert read[1] is not None
+    assert read[1].text.startswith(f"{path}: text of {longest + 1} characters, expected text of 1 to {longest} char")
+
+
+@pytest.mark.parametrize("name", ["teekrr-failed-sms", "webex-failed", "prelude-failed", "treble-failure"])
+@pytest.mark.parametrize("sign", ["\x00", "\x1f", "\n", "\x7f", "\x85"])
+def test_a_message_id_with_a_control_character_is_refused(name: str, sign: str) -> None:
+    """One of them parts the keys of rows: another message would be meant."""
+    paths = {"teekrr": "data.messageUuid", "webex": "transaction_id", "prelude": "payload.message_id"}
+    raw = sample_of(SAMPLES[0].with_stem(name))
+    *outer, last = paths.get(name.partition("-")[0], "conversation_id").split(".")
+    body = orjson.loads(raw.value)
+    (body[outer[0]] if outer else body)[last] = f"m{sign}1"
+    dead = normalize(raw._replace(value=orjson.dumps(body))).dead_letter
+    assert dead is not None
+    assert "text of 3 characters, expected text of 1 to 256 characters, no control characters" in dead.text
+
+
+@pytest.mark.parametrize("provider", list(Provider))
+def test_half_a_character_is_no_json(provider: Provider) -> None:
+    """Half a pair of surrogates could not be written as UTF-8 anywhere behind."""
+    body = b'{"event":"\\ud800","type":"\\ud800","event_type":"\\ud800","data":{"messageUuid":"\\ud800"}}'
+    dead = normalize(raw_of(provider, body)).dead_letter
+    assert dead is not None
+    assert dead.text.startswith("body: not JSON")
+    assert record_key(provider, body) is None
+
+
 @pytest.mark.parametrize("created_first", [True, False])
 def test_recipient_of_one_webhook_completes_the_failure_of_another(created_first: bool) -> None:  # noqa: FBT001 - a case
     created, failure = (normalize(sample_of(SAMPLES[0].with_stem(f"prelude-{name}"))) for name in ("created", "failed"))
@@ -163,6 +240,7 @@ def test_bad_tenant_is_a_dead_letter() -> None:
     assert normalize(sample_of(SAMPLES[0])._replace(tenant="a/b")) == Normalized(
         dead_letter=DeadLetter(
             "BadInputError",
-            "tenant: text of 3 characters, expected 1 to 64 letters, digits, dots, underscores or hyphens",
+            "tenant: text of 3 characters, expected 1 to 64 letters, digits, dots, underscores or hyphens,"
+            " a letter or digit first",
         )
     )

@@ -7,8 +7,9 @@ import pytest
 
 from app import events
 from app.avro import SCHEMAS, decode, encode, schema_text
-from app.errors import BadInputError
+from app.errors import BadInputError, SchemaError
 from app.topics import Topic
+from tests.unit.domain.samples import command
 
 RECORDS: dict[str, Any] = {
     "delivery.failed": events.DeliveryFailed,
@@ -96,6 +97,18 @@ def test_record_comes_back_as_it_was(topic: str) -> None:
     assert decode(topic, encode(topic, {**record, **nullable})) == {**record, **nullable}
 
 
+def test_a_value_of_megabytes_is_not_decoded() -> None:
+    """A list in it may take a hundred times as much memory; a record of the product has a few kilobytes."""
+    with pytest.raises(BadInputError) as refused:
+        decode("provider.health", b"\x02" * 65_537)
+    assert str(refused.value) == "value: 65537 bytes, expected an Avro record of provider.health in at most 65536"
+
+
+def test_a_number_of_more_than_64_bits_is_an_error_of_ours() -> None:
+    with pytest.raises(SchemaError, match=r"^record does not fit the schema of credit\.requested"):
+        encode("credit.requested", command("c", "grant", 2**63))
+
+
 def test_a_request_written_before_its_last_field_was_added_is_read_with_the_default() -> None:
     """Other systems write requests, and their copy of the schema may be older; what is cut short elsewhere is bad."""
     record = {field["name"]: example(field["type"]) for field in fields_of("suppression.requested")}
@@ -104,6 +117,17 @@ def test_a_request_written_before_its_last_field_was_added_is_read_with_the_defa
     for cut in (now[:-2], encode("suppression.requested", {**record, "received_at": 1_000_000})[:-1]):
         with pytest.raises(BadInputError, match="Avro record of"):
             decode("suppression.requested", cut)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("state", "a@b.example"), ("observed", "a@b.example"), ("tenant", 5), ("occurred_at", 2**70), ("samples", [1])],
+)
+def test_a_record_that_does_not_fit_is_refused_without_its_value(field: str, value: object) -> None:
+    """The error's text goes to dead letters and logs."""
+    record = {each["name"]: example(each["type"]) for each in fields_of("delivery.alert")}
+    with pytest.raises(SchemaError, match=r"^record does not fit the schema of delivery.alert: \w+Error$"):
+        encode("delivery.alert", {**record, field: value})
 
 
 def example(schema: Any) -> Any:  # noqa: ANN401 - JSON

@@ -10,6 +10,8 @@ from app.events import (
     CreditRequested,
     DeliveryConfirmed,
     DeliveryFailed,
+    DeliveryStats,
+    ProviderHealth,
     SuppressionRequested,
 )
 
@@ -179,3 +181,38 @@ def credit(granted: int, available: int, **fields: object) -> CreditChanged:
         "occurred_at": T0,
     }
     return cast("CreditChanged", record | fields)
+
+
+def stats(minute: int, count: int = 1, **fields: object) -> DeliveryStats:
+    """Return failures of the carrier that Teekrr reported of e-mails."""
+    record: dict[str, Any] = {
+        "tenant": "acme",
+        "provider": "teekrr",
+        "channel": "email",
+        "outcome": "failed",
+        "reason": "network_error",
+        "attribution": "CARRIER",
+        "minute": minute,
+        "count": count,
+        "sample_code": "smtp:4.4.1",
+        "unlisted": False,
+        "samples": [],
+    }
+    return cast("DeliveryStats", record | fields)
+
+
+def health(*periods: tuple[int, int | None], **fields: object) -> ProviderHealth:
+    """Return the outages of Teekrr's e-mail."""
+    record: dict[str, Any] = {
+        "tenant": "acme",
+        "provider": "teekrr",
+        "channel": "email",
+        "degraded": bool(periods) and periods[-1][1] is None,
+        "failures": 1,
+        "total": 2,
+        "window_minutes": 30,
+        "since": T0,
+        "changed_at": T0,
+        "periods": [{"since": since, "until": until} for since, until in periods],
+    }
+    return cast("ProviderHealth", record | fields)

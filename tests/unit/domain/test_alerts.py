@@ -5,12 +5,13 @@ import pytest
 from app.domain.advice import FAULTS
 from app.domain.alerts import adopt, apply_stats, next_due, tick
 from app.domain.outages import Outage, Outages
-from app.domain.rates import Rates, decode_rates, encode_rates, keep_outages, outages_of
+from app.domain.policy import parse_policy
+from app.domain.rates import Rates, count, decode_rates, encode_rates, keep_outages, outages_of
 from app.events import DeliveryAlert, DeliveryStats, ProviderHealth
 from app.identity import event_id
 from app.outputs import Output
 from app.vocabulary import Reason
-from tests.unit.domain.samples import HOUR, MINUTE, POLICY, T0
+from tests.unit.domain.samples import DAY, HOUR, MINUTE, POLICY, T0
 
 KEY = "acme/teekrr/sms"
 
@@ -269,3 +270,40 @@ def test_a_row_stays_small() -> None:
             apply_stats(rates, reports(10**6, attribution, minute), POLICY, T0)
     assert [len(rates[part]) for part in ("minutes", "outages", "unlisted")] == [30, 32, 32]
     assert len(encode_rates(rates)) < 12_000
+
+
+def test_a_row_of_somebody_elses_increments_stays_small() -> None:
+    """Whatever passes the edge, at the longest window: counts that never end, codes that are long and escaped."""
+    policy = parse_policy("[alerts]\nwindow_minutes = 180", "p.toml")
+    rates, last = decode_rates(None), 10**17 // MINUTE
+    for number in range(40):
+        keep_outages(rates, outages_of(rates).begun(10**17 + 2 * number).ended(10**17 + 2 * number + 1))
+        code = f"{number}" + '"\x01\U0001f600' * 50
+        for reason in Reason:
+            increment = reports(1, "CONTENT", reason=reason, sample_code=code, unlisted=True)
+            apply_stats(rates, {**increment, "minute": 10**17}, policy, 10**17)
+    for minute in range(last - 179, last + 1):
+        for attribution in ("", "RECIPIENT", "SENDER", "CONTENT", "CARRIER", "PROVIDER", "UNKNOWN"):
+            increment = reports(10**6, attribution)
+            increment["minute"] = minute * MINUTE
+            for _ in range(101):
+                count(rates, increment, 180, 10**17)
+    assert [len(rates[part]) for part in ("minutes", "outages", "unlisted", "faults")] == [180, 32, 32, len(FAULTS)]
+    assert max(max(each.values()) for each in rates["minutes"].values()) == 99_999_999
+    assert 30_000 < len(encode_rates(rates)) < 35_000
+
+
+@pytest.mark.parametrize(("ahead", "counted"), [(DAY, True), (DAY + MINUTE, False), (10**16, False)])
+def test_a_minute_far_ahead_of_the_clock_does_not_end_the_window(ahead: int, *, counted: bool) -> None:
+    """One wrong clock would make every report after it too old to count."""
+    rates = decode_rates(None)
+    apply_stats(rates, {**reports(1, "CARRIER"), "minute": T0 + ahead}, POLICY, T0)
+    assert rates["newest"] == ((T0 + ahead) // MINUTE if counted else 0)
+
+
+@pytest.mark.parametrize(("ahead", "adopted"), [(DAY + 2 * MINUTE, True), (DAY + 3 * MINUTE, False), (10**16, False)])
+def test_an_outage_far_ahead_of_the_clock_is_not_taken_over(ahead: int, *, adopted: bool) -> None:
+    """Nothing could be announced before its end."""
+    rates = decode_rates(None)
+    adopt(rates, Outages((Outage(T0, T0 + ahead),)), T0)
+    assert bool(rates["outages"]) is adopted

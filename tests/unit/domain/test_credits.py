@@ -337,3 +337,68 @@ def test_the_rows_of_an_account_are_decoded_in_place() -> None:
     assert isinstance(account, Account)
     assert account.tree["tenant"] == "acme"
     assert account.is_sound
+
+
+MOST = 10**18
+FULL = [command(f"g{number}", "grant", 10**15) for number in range(1000)]
+"""As much as an account takes, in amounts as large as they come."""
+
+
+def full() -> Books:
+    books = Books()
+    for each in FULL:
+        books.apply(each)
+    assert books.money == (MOST, MOST, 0, 0)
+    return books
+
+
+def test_a_grant_beyond_what_sums_may_be_is_refused_and_told() -> None:
+    """64 bits hold nine times as much: the row and its records stay whole numbers of that size."""
+    books = full()
+    assert causes(books, command("x", "grant", 1), command("a", "adjust", 1)) == ["refused_too_much"] * 2
+    assert (books.money, books.counts) == ((MOST, MOST, 0, 0), {"refused": 2})
+    assert causes(books, command("b", "adjust", -5), command("y", "grant", 5)) == ["adjusted", "granted"]
+    # a command that was refused is known: its copy is not taken later
+    assert causes(books, command("b2", "adjust", -5), command("x", "grant", 1)) == ["adjusted"]
+
+
+def test_what_is_spent_and_reserved_has_the_same_bound() -> None:
+    """A report that would bring a sum beyond it moves nothing and leaves its message as it was."""
+    books = Books()
+    for number in range(1000):
+        books.apply(command(f"r{number}", "reserve", 10**15, message_id=f"m{number}"))
+    assert books.money == (0, -MOST, MOST, 0)
+    assert causes(books, command("r", "reserve", 1, message_id="x")) == ["refused_too_much"]
+    assert "x" not in books.messages
+    books.apply(command("a", "adjust", -1, occurred_at=T0 + 1))
+    assert books.money == (0, -MOST, MOST, 0)
+    books.apply(entry("l0", "release", message_id="m0"))
+    books.apply(command("r", "reserve", 1, message_id="x"))
+    before = books.messages["x"]
+    assert causes(books, entry("s", "settle", 10**15, message_id="x")) == ["settled"]
+    assert causes(books, command("z", "reserve", 1, message_id="z")) == ["refused_too_much"]
+    assert books.messages["x"] != before
+
+
+def test_a_charge_that_is_too_much_leaves_its_message_as_it_was() -> None:
+    books = Books()
+    for number in range(1000):
+        books.apply(command(f"r{number}", "reserve", 10**15 - (number == 0), message_id=f"m{number}"))
+    before = dict(books.messages)
+    books.apply(command("r", "reserve", 1, message_id="x"))
+    charge = entry("s", "settle", 2, message_id="x")
+    row = books.messages["x"]
+    assert causes(books, charge) == ["refused_too_much"]
+    assert (books.messages, books.money) == ({**before, "x": row}, (0, -MOST, MOST, 0))
+    assert books.apply(charge).duplicate
+    # what gives money back is always taken
+    assert causes(books, entry("l", "release", message_id="m1"), charge) == ["released", "settled"]
+
+
+def test_sums_never_leave_their_bound() -> None:
+    """In both directions, whatever is asked for."""
+    books = Books()
+    for number in range(1002):
+        books.apply(command(f"a{number}", "adjust", -(10**15)))
+    assert books.money == (-MOST, -MOST, 0, 0)
+    assert causes(books, command("r", "reserve", 1)) == ["refused_too_much"]

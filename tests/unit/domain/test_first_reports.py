@@ -107,3 +107,20 @@ def test_what_somebody_else_has_sent_is_quoted_where_it_is_copied_to(code: str, 
     assert f"`{line}REASON,ATTRIBUTION,PERMANENCE,NOTE`" in action
     assert f" {given} --tenant acme " in action
     parse_overlay("own", f"{COLUMNS}\n{line}provider_error,PROVIDER,TRANSIENT,support said so\n")
+
+
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [
+        ("elfo:" + "9" * 75, "elfo:" + "9" * 75),
+        ("elfo:" + "9" * 155, "elfo:" + "9" * 75),
+        ("é" * 160, "é" * 40),
+        ('"' * 160, '"' * 40),
+        ("\x01" * 160, "\x01" * 13),
+    ],
+)
+def test_of_a_code_that_is_long_as_json_the_beginning_is_kept(code: str, kept: str) -> None:
+    """Rows stay small; codes that begin alike are one alert."""
+    rates = decode_rates(None)
+    assert states(apply_stats(rates, unlisted(code), POLICY, T0)) == [(kept, "raised")]
+    assert apply_stats(rates, unlisted(code), POLICY, T0) == []

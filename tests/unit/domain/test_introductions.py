@@ -18,6 +18,7 @@ from app.domain.introductions import (
     next_due,
     park_or_complete,
 )
+from app.errors import BadInputError
 from app.outputs import Introduction, Output
 
 SECOND = 1_000_000
@@ -205,3 +206,48 @@ def test_no_event_is_lost_and_none_goes_out_twice_without_a_recipient(events: li
     unaddressed = [output.value["event_id"] for output in released if not output.value["recipient"]]
     assert len(unaddressed) == len(set(unaddressed))
     assert not {output.value["event_id"] for output in released if output.value["recipient"]} & set(unaddressed)
+
+
+def events(count: int, size: int = 0) -> list[Output]:
+    found = [waiting("delivery.failed", f"{number:032x}") for number in range(count)]
+    return [Output(each.topic, each.key, {**each.value, "correlation_id": "x" * size}) for each in found]
+
+
+@pytest.mark.parametrize("order", [events(64), events(64)[::-1]])
+def test_the_last_event_that_waits_is_the_64th(order: list[Output]) -> None:
+    """Up to there any order makes the same row; one more is refused, and one that waits already is not one more."""
+    row, _ = run(*order)
+    assert row == run(*events(64))[0]
+    with pytest.raises(BadInputError) as refused:
+        park_or_complete(row, [waiting("delivery.failed", "one more")], NOW, WAIT_S)
+    assert str(refused.value) == (
+        "message: 64 events without a recipient, expected no more of one message in a row of at most 200000 bytes"
+    )
+    assert park_or_complete(row, [order[3]], NOW, WAIT_S).row == row
+
+
+def test_what_went_out_without_a_recipient_counts_as_well() -> None:
+    """Its ids are remembered, and would grow with every wait that ends."""
+    row, _ = run(*events(64))
+    assert row is not None
+    left = expire(row, DUE).row
+    assert left is not None
+    assert len(left["unaddressed"]) == 64
+    with pytest.raises(BadInputError, match=r"^message: 64 events"):
+        park_or_complete(left, [waiting("delivery.failed", "one more")], DUE, WAIT_S)
+    introduced = introduce(left, CREATED, DUE).row
+    assert len(park_or_complete(introduced, [waiting("delivery.failed", "one more")], DUE, WAIT_S).released) == 1
+
+
+def test_a_row_of_large_events_stays_below_200_kb() -> None:
+    """Fewer of them wait; a message whose row is full gets its recipient all the same."""
+    row: Row | None = None
+    refused = 0
+    for each in events(64, size=5000):
+        try:
+            row = park_or_complete(row, [each], NOW, WAIT_S).row
+        except BadInputError:
+            refused += 1
+    assert row is not None
+    assert 190_000 < len(encode(row)) <= 200_000
+    assert len(introduce(row, CREATED, NOW).released) == 64 - refused

@@ -67,6 +67,14 @@ def test_only_a_rule_that_names_opt_outs_silences_them() -> None:
     assert named.for_("acme", "sms", "recipient_opted_out", "PERMANENT").suppress
 
 
+def test_rules_for_words_that_anybody_can_make_up_are_not_kept_for_ever() -> None:
+    """Ten thousand are, the answers stay the same."""
+    policy = load_policy(None)
+    for number in range(25_000):
+        assert policy.for_("acme", "email", f"novel_{number}", "PERMANENT") == EMAIL
+    assert len(policy._found) <= 10_000
+
+
 def test_dry_run_is_by_tenant() -> None:
     """Named tenants, or all with a star, are in dry run."""
     assert not POLICY.is_dry_run("acme")
@@ -81,12 +89,25 @@ def test_the_version_tells_policies_apart() -> None:
     assert parse_policy("[memory]\ndays_at_least = 15", "p.toml").version != POLICY.version
 
 
+def test_rules_for_words_that_somebody_makes_up_do_not_fill_the_memory() -> None:
+    """What is kept is thrown away now and then, and found again."""
+    policy = parse_policy("", "p.toml")
+    rule = policy.for_("acme", "sms", "invalid_recipient", "PERMANENT")
+    for number in range(25_000):
+        policy.for_(f"t{number}", "sms", "invalid_recipient", "PERMANENT")
+    assert len(policy._found) <= 10_000
+    assert policy.for_("acme", "sms", "invalid_recipient", "PERMANENT") == rule
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
         ("a = = 3", "p.toml:1:5: expected TOML, Invalid value"),
         ('\n[memory]\ndays_at_least = "9"', "p.toml:3: memory.days_at_least: Input should be a valid integer"),
         ("[memory]\nids_at_most = 5", "p.toml:1: memory: ids_at_most: expected at least ids_at_least"),
+        ("[memory]\ngood_news_days = 14", "p.toml:1: memory: good_news_days: expected more than days_at_least"),
+        ("[clock]\nlate_days = 45", "p.toml:1: clock: late_days: expected less than memory.good_news_days"),
+        ("[memory]\ngood_news_days = 30", "p.toml: clock: late_days: expected less than memory.good_news_days"),
         ("[clock]\nahead_minute = 5", "p.toml:2: clock.ahead_minute: Extra inputs are not permitted"),
         ("memory = 3", "p.toml:1: memory: expected a table"),
         ("rule = 3", "p.toml:1: rule: expected [[rule]] tables"),

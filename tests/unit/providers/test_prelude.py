@@ -10,6 +10,7 @@ Sample = Callable[..., RawRecord]
 Pointer = Callable[[RawRecord], dict[str, object]]
 
 MESSAGE_ID = "tx_01htjet67afxhta23j7dtekneh"
+ADDRESS = "text of 1 to 320 characters"
 WAITING_KEY = f"acme/~prelude/{MESSAGE_ID}"
 MESSAGE = {
     "event_id": "fd8c2bd87b6edc713fa5efb989710a02",
@@ -238,7 +239,7 @@ KNOWN = (
     "subscription.phone_number.unsubscribed, subscription.phone_number.subscribed, transactional.message.unknown, "
     "verify.authentication, verify.attempt, verify.delivery_status"
 )
-ID = "text of 1 to 1024 characters"
+ID = "text of 1 to 256 characters, no control characters"
 TIME = "a time as in 2026-05-06T10:15:00.123Z"
 
 
@@ -257,10 +258,10 @@ TIME = "a time as in 2026-05-06T10:15:00.123Z"
                 f"payload.message_id: missing, expected {ID}; payload.reason: an object, expected text or nothing"
             ),
         ),
-        ("created", {"payload__to": None}, f"payload.to: missing, expected {ID}"),
+        ("created", {"payload__to": None}, f"payload.to: missing, expected {ADDRESS}"),
         ("created", {"created_at": "1969-12-31T23:59:59Z"}, f"created_at: text of 20 characters, expected {TIME}"),
-        ("unsubscribed", {"payload": {}}, f"payload.phone_number: missing, expected {ID}"),
-        ("unsubscribed", {"payload": {"to": 5}}, f"payload.to: a number, expected {ID}"),
+        ("unsubscribed", {"payload": {}}, f"payload.phone_number: missing, expected {ADDRESS}"),
+        ("unsubscribed", {"payload": {"to": 5}}, f"payload.to: a number, expected {ADDRESS}"),
     ],
 )
 def test_wrong_types_are_dead_letters_that_name_every_field(

@@ -26,6 +26,7 @@ from app.providers.redaction import code_of, without_addresses
         ("to (012) 345-6789", "to ([number]"),
         ("code 131026", "code 131026"),
         ("  many \t spaces\u00a0and\nlines ", "many spaces and lines"),
+        ("red\x1b[31m \x9b1m\x00\x1f end\x7f", "red [31m 1m end"),
         ("", ""),
     ],
 )

@@ -354,7 +354,10 @@ def test_nulls_and_unknown_fields_are_let_be(sample: Sample) -> None:
         ({"event": ["failed"]}, "event: a list, expected one of delivered, failed, billed, bounced"),
         ({"event": None}, "event: missing, expected one of delivered, failed, billed, bounced"),
         ({"data": 7}, "data: a number, expected an object"),
-        ({"data__messageUuid": ""}, "data.messageUuid: text of 0 characters, expected text of 1 to 1024 characters"),
+        (
+            {"data__messageUuid": ""},
+            "data.messageUuid: text of 0 characters, expected text of 1 to 256 characters, no control characters",
+        ),
         ({"data__channel": "fax"}, "data.channel: text of 3 characters, expected sms, whatsapp or email"),
         ({"data__errorCode": 131026}, "data.errorCode: a number, expected text or nothing"),
         (
@@ -365,7 +368,7 @@ def test_nulls_and_unknown_fields_are_let_be(sample: Sample) -> None:
                 "data.errorMessage: missing, expected text"
             ),
         ),
-        ({"data__msisdn": {"n": 1}}, "data.msisdn: an object, expected text of 1 to 1024 characters, or nothing"),
+        ({"data__msisdn": {"n": 1}}, "data.msisdn: an object, expected text of 1 to 320 characters, or nothing"),
     ],
 )
 def test_wrong_types_are_dead_letters_that_name_every_field(

@@ -180,7 +180,8 @@ def test_other_events_are_ignored(sample: Sample, event: str) -> None:
     assert normalize(sample("treble-hsm-status", event_type=event)) == Normalized(ignored=event)
 
 
-LOOSE = "text of 1 to 1024 characters, a whole number or nothing"
+LOOSE = "text of 1 to 256 characters, no control characters, a whole number or nothing"
+NUMBER = "text of 1 to 160 characters, a whole number or nothing"
 
 
 @pytest.mark.parametrize(
@@ -193,13 +194,13 @@ LOOSE = "text of 1 to 1024 characters, a whole number or nothing"
             "event_type: text of 18 characters, expected one of deployment.failure, hsm.status, session.close",
         ),
         (
-            {"event_id": [], "timestamp": 5, "conversation_id": 1.5, "cellphone": True, "country_code": "9" * 1025},
+            {"event_id": [], "timestamp": 5, "conversation_id": 1.5, "cellphone": True, "country_code": "9" * 161},
             (
                 f"event_id: a list, expected {LOOSE}; "
                 "timestamp: a number, expected a time as in 2026-05-06T10:15:00.123Z, or nothing; "
                 f"conversation_id: a number, expected {LOOSE}; "
-                f"country_code: text of 1025 characters, expected {LOOSE}; "
-                f"cellphone: a boolean, expected {LOOSE}"
+                f"country_code: text of 161 characters, expected {NUMBER}; "
+                f"cellphone: a boolean, expected {NUMBER}"
             ),
         ),
     ],

@@ -174,9 +174,10 @@ TYPES = "com.interact.messages.sms.status, com.interact.messages.sms.opt.out, co
             {"time": True, "data__phone_number": 447810000001, "data__code": 1.5, "data__status": None},
             (
                 "time: a boolean, expected a time as in 2026-05-06T10:15:00.123Z, or milliseconds since 1970; "
-                "data.status: missing, expected text of 1 to 1024 characters; "
-                "data.phone_number: a number, expected text of 1 to 1024 characters, or nothing; "
-                "data.code: a number, expected text of 1 to 1024 characters, a whole number or nothing"
+                "data.status: missing, expected text of 1 to 256 characters, no control characters; "
+                "data.phone_number: a number, expected text of 1 to 320 characters, or nothing; "
+                "data.code: a number, expected text of 1 to 256 characters, no control characters, "
+                "a whole number or nothing"
             ),
         ),
     ],
