@@ -1,5 +1,6 @@
 """Counts of the last 24 hours, by name and hour."""
 
+import sys
 from array import array
 from collections.abc import Iterable, Mapping
 
@@ -9,6 +10,8 @@ from app.events import Micros
 HOURS = 24
 """Hours kept, the present one included."""
 MOST_NAMES = 256
+MOST_COUNTED = 2**32 - 1
+"""An hour's count stays there."""
 
 Name = tuple[str, ...]
 
@@ -24,7 +27,10 @@ class HourlyCounts:
         self._counts: dict[Name, array[int]] = {}
 
     def add(self, name: Name, at: Micros, count: int, now: Micros) -> None:
-        """Count what happened at ``at``; what is older than the hours kept is nobody's business any more."""
+        """Count what happened at ``at``; what is older than the hours kept is nobody's business any more.
+
+        ``count`` is never negative.
+        """
         self._advance(now)
         # a provider's clock may be ahead
         age = max(0, self._newest - at // HOUR)
@@ -35,8 +41,9 @@ class HourlyCounts:
             if len(self._counts) >= MOST_NAMES:
                 self.left_out += count
                 return
-            counts = self._counts[name] = _zeros(HOURS)
-        counts[HOURS - 1 - age] += count
+            counts = self._counts[tuple(map(sys.intern, name))] = _zeros(HOURS)
+        place = HOURS - 1 - age
+        counts[place] = min(MOST_COUNTED, counts[place] + count)
 
     def by_name(self, now: Micros) -> Mapping[Name, Iterable[int]]:
         """Return the counts, oldest hour first."""
@@ -59,4 +66,4 @@ def first_hours(now: Micros) -> list[Micros]:
 
 
 def _zeros(count: int) -> "array[int]":
-    return array("Q", bytes(8 * count))
+    return array("I", bytes(4 * count))

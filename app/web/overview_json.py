@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
-from typing import Any
 
-from app.events import CreditChanged, DeliveryAlert, Micros, SuppressionChanged
+from app.events import Micros
 from app.vocabulary import AlertState, SuppressionState
 from app.web.auth import ALL_TENANTS
 from app.web.hourly import HOURS, Name, first_hours
@@ -36,8 +35,10 @@ def overview(whole: Overview, tenant: str, now: Micros) -> Json:
         "generated_at": moment(now),
         "caught_up": whole.caught_up,
         "complete": whole.caught_up
+        and not whole.partly_read
         and all(each.complete for each in seen)
         and (whole.all_tenants or (tenant != ALL_TENANTS and bool(seen))),
+        "partly_read": sorted(whole.partly_read),
         "hours": [moment(start) for start in first_hours(now)],
         "failures": _series(counts, FAILED, ("provider", "reason", "attribution")),
         "confirmations": _series(counts, CONFIRMED, ("provider", "outcome")),
@@ -72,43 +73,27 @@ def _series(counts: Mapping[Name, list[int]], kind: str, fields: tuple[str, ...]
 
 
 def _suppressions(seen: Iterable[TenantOverview]) -> list[Json]:
-    changes = sorted((each for one in seen for each in one.suppressions), key=itemgetter("changed_at"), reverse=True)
-    return [_suppression(each) for each in changes[:MOST_SUPPRESSIONS]]
-
-
-def _suppression(change: SuppressionChanged) -> Json:
-    kept = ("tenant", "recipient", "channel", "state", "reason", "tier", "cause", "evidence", "requested_by")
-    return {**_picked(change, kept), **_moments(change, ("since", "until", "changed_at"))}
+    changes = (each for one in seen for each in one.latest_suppressions())
+    newest = sorted(changes, key=itemgetter("changed_at"), reverse=True)[:MOST_SUPPRESSIONS]
+    return [_dated(each, ("since", "until", "changed_at")) for each in newest]
 
 
 def _accounts(seen: Iterable[TenantOverview]) -> list[Json]:
     """Return the accounts, those with the smallest part available first."""
-    accounts = sorted((each for one in seen for each in one.accounts.values()), key=_part_available)
-    return [_account(each) for each in accounts[:MOST_ACCOUNTS]]
+    accounts = sorted((each for one in seen for each in one.accounts()), key=_part_available)
+    return [_dated(each, ("occurred_at",)) for each in accounts[:MOST_ACCOUNTS]]
 
 
-def _part_available(change: CreditChanged) -> tuple[float, str]:
-    granted = change["granted_micros"]
-    return (change["available_micros"] / granted if granted > 0 else 0.0, change["account"])
-
-
-def _account(change: CreditChanged) -> Json:
-    amounts = ("granted_micros", "available_micros", "reserved_micros", "spent_micros")
-    kept = ("tenant", "account", "currency", *amounts, "sequence", "cause")
-    return {**_picked(change, kept), **_moments(change, ("occurred_at",))}
+def _part_available(account: Json) -> tuple[float, str]:
+    granted = account["granted_micros"]
+    return (account["available_micros"] / granted if granted > 0 else 0.0, account["account"])
 
 
 def _alerts(seen: Iterable[TenantOverview], now: Micros) -> list[Json]:
     """Return the alerts, raised before cleared, newest first."""
     alerts = (each for one in seen for each in one.open_alerts(now))
     ordered = sorted(alerts, key=lambda each: (each["state"] != AlertState.RAISED, -each["occurred_at"]))
-    return [_alert(each) for each in ordered[:MOST_ALERTS]]
-
-
-def _alert(alert: DeliveryAlert) -> Json:
-    about = ("provider", "channel", "account", "reason", "sample_code", "observed", "threshold", "samples")
-    kept = ("tenant", "alert_key", "kind", "state", "summary", "action", *about)
-    return {**_picked(alert, kept), **_moments(alert, ("occurred_at",))}
+    return [_dated(each, ("occurred_at",)) for each in ordered[:MOST_ALERTS]]
 
 
 def _dead_letters(seen: Iterable[TenantOverview]) -> list[Json]:
@@ -117,9 +102,5 @@ def _dead_letters(seen: Iterable[TenantOverview]) -> list[Json]:
     return [{**each._asdict(), "at": moment(each.at)} for each in newest]
 
 
-def _picked(record: Mapping[str, Any], fields: Iterable[str]) -> Json:
-    return {field: record[field] for field in fields}
-
-
-def _moments(record: Mapping[str, Any], fields: Iterable[str]) -> Json:
-    return {field: moment(record[field]) for field in fields}
+def _dated(shown: Json, fields: Iterable[str]) -> Json:
+    return {**shown, **{field: moment(shown[field]) for field in fields}}

@@ -16,6 +16,7 @@ from app.vocabulary import Channel as ChannelName
 Json = dict[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST = "0001-01-01T00:00:00.000000Z"
 _LATEST = "9999-12-31T23:59:59.999999Z"
 
 # their values, for they become keys of JSON
@@ -98,13 +99,13 @@ def message(account_name: str, message_id: str, tenant: str, stored: Message) ->
 
 
 def moment(micros: Micros | None) -> str | None:
-    """Return a time as RFC 3339 in UTC with microseconds; a later one than year 9999 becomes its end."""
+    """Return a time as RFC 3339 in UTC with microseconds; one outside the years 1 to 9999 becomes their end."""
     if micros is None:
         return None
     try:
         when = _EPOCH + timedelta(microseconds=micros)
     except OverflowError:
-        return _LATEST
+        return _LATEST if micros > 0 else _EARLIEST
     return when.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

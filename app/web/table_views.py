@@ -16,7 +16,7 @@ from app.identity import canonical, check_tenant, recipient_key
 from app.raw_records import ACCOUNT_PATTERN
 from app.topics import Table
 from app.vocabulary import AddressKind
-from app.web.answers import Refused, answer
+from app.web.answers import Refused, answer_from_row
 from app.web.auth import Caller, Gate
 from app.web.routing import TableRouter
 from app.web.rows import Json, Person, account, message, recipient, suppressions
@@ -50,7 +50,8 @@ class TableViews:
             stored = rows.get(key.encode())
             if stored is None:
                 raise _unknown(person)
-            return answer(to_json(person, decode_row(stored), time.time_ns() // 1000))
+            now = time.time_ns() // 1000
+            return answer_from_row(Table.RECIPIENTS, lambda: to_json(person, decode_row(stored), now))
 
         return await self._tables.route(request, Table.RECIPIENTS, key, from_rows)
 
@@ -62,7 +63,7 @@ class TableViews:
         message_id = request.query.get("message")
 
         def from_rows(rows: Rows) -> web.Response:
-            return answer(credit_at(rows, caller, name, message_id))
+            return answer_from_row(Table.CREDITS, lambda: credit_at(rows, caller, name, message_id))
 
         # a message's row lies in the partition of its account
         return await self._tables.route(request, Table.CREDITS, name, from_rows)

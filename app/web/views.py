@@ -3,6 +3,7 @@
 import logging
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from app.settings import Settings, kafka_security
 from app.web.answers import RETRY_AFTER_S, answer, refusals_as_json
 from app.web.auth import Gate, closed_except
 from app.web.lag import LagReader
+from app.web.on_demand import OverviewOnDemand
 from app.web.overview import Overview
 from app.web.overview_json import overview as overview_json
 from app.web.overview_reader import OverviewReader
@@ -23,6 +25,10 @@ from app.web.table_views import TableViews
 
 _PROBES = ("/livez", "/readyz", "/metrics")
 _EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - compared with, not listened on
+
+_UNWATCHED_S = 60.0
+"""The page asks every 5 seconds while it can be seen."""
+_RETRY_S = 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -54,31 +60,33 @@ def middlewares(settings: Settings) -> list[Any]:
 
 
 def register(app: BatchApp, settings: Settings) -> None:
-    """Add the views to an application, and the reader behind the overview."""
+    """Add the views to an application, and the reader behind the overview, which works only while somebody looks."""
     if not settings.tokens:
         _log.warning("no tokens are configured: nobody gets in")
     connection = {"bootstrap_servers": settings.bootstrap_servers, **kafka_security(settings)}
-    overview = Overview()
 
-    async def follow_topics() -> None:
+    async def follow(overview: Overview) -> None:
         agents = {name: tuple(map(str, agent.channel.topics)) for name, agent in app.agents.items()}
-        lag = LagReader(connection, app.conf.id, agents)
-        await OverviewReader(connection, overview, lag).run(settings.partitions)
+        lag = LagReader(connection, app.conf.id, agents, settings.partitions)
+        await OverviewReader(connection, settings.partitions, lag).follow(overview)
 
-    app.task(follow_topics)
-    router: web.UrlDispatcher = cast("Any", app.web).web_app.router
+    reader = OverviewOnDemand(follow, unwatched_s=_UNWATCHED_S, retry_s=_RETRY_S)
+    web_app: web.Application = cast("Any", app.web).web_app
+    web_app.on_cleanup.append(reader.close)
+    router = web_app.router
     gate = Gate(settings.tokens)
     add_page(router)
     _add_probes(router, app)
-    add_overview(router, overview, gate)
+    add_overview(router, reader.read, gate)
     TableViews(TableRouter(app, settings.partitions), gate).add_to(router)
 
 
-def add_overview(router: web.UrlDispatcher, overview: Overview, gate: Gate) -> None:
-    """Add the view that feeds the page."""
+def add_overview(router: web.UrlDispatcher, read: Callable[[], Overview], gate: Gate) -> None:
+    """Add the view that feeds the page; ``read`` is asked once a caller is known."""
 
     async def show(request: web.Request) -> web.Response:
-        return answer(overview_json(overview, gate.caller_of(request).tenant, time.time_ns() // 1000))
+        caller = gate.caller_of(request)
+        return answer(overview_json(read(), caller.tenant, time.time_ns() // 1000))
 
     router.add_get("/v1/overview", show)
 

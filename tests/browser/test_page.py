@@ -155,7 +155,7 @@ async def serving(overview: Overview) -> AsyncIterator[str]:
     """Serve the page and its overview as a worker does."""
     app = web.Application(middlewares=middlewares(SETTINGS))
     add_page(app.router)
-    add_overview(app.router, overview, Gate(SETTINGS.tokens))
+    add_overview(app.router, lambda: overview, Gate(SETTINGS.tokens))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
@@ -215,15 +215,18 @@ async def test_a_person_signs_in_and_sees_everything(tmp_path: Path) -> None:
 
 
 async def test_the_page_follows_the_topics_by_itself() -> None:
-    """What arrives after the page was opened is shown without a reload."""
+    """What arrives after the page was opened is shown without a reload, and that something is missing is said."""
     overview = filled()
     async with serving(overview) as url, chromium() as tab:
         await tab.open(url)
         await tab.until("!document.querySelector('#login').hidden")
         await tab.type_into("#token", ACME)
         await tab.until("document.querySelectorAll('.alert.raised').length === 1")
+        assert await texts(tab, "#notice") == [""]
+        overview.partly_read.add("credit.changed")
         overview.of("acme").take_alert(alert("3", "Account acme/teekrr has 4 % left.", "Grant it more credit."))
         await tab.until("document.querySelectorAll('.alert.raised').length === 2")
+        assert (await texts(tab, "#notice"))[0].startswith("Not all of credit.changed is read: figures may be too low")
 
 
 async def test_a_wrong_token_is_refused_and_forgotten() -> None:

@@ -128,8 +128,37 @@ def command(account: str, kind: str, amount: int, message_id: str = "") -> dict[
     }
 
 
+def suppressed(**changes: Any) -> bytes:  # noqa: ANN401 - fields of a record
+    usual = {
+        "event_id": "x",
+        "tenant": "acme",
+        "channel": "sms",
+        "recipient": PHONES[0],
+        "state": "suppressed",
+        "reason": "invalid_recipient",
+        "since": 0,
+        "tier": 1,
+        "sequence": 1,
+        "cause": "failure",
+        "evidence": [],
+        "changed_at": time.time_ns() // 1000,
+        "policy_version": "1.0",
+    }
+    return avro.encode(Topic.SUPPRESSION_CHANGED, usual | changes)
+
+
+# in topics that the page alone reads
+HOSTILE: tuple[tuple[Topic, bytes | None], ...] = (
+    (Topic.SUPPRESSION_CHANGED, suppressed(tenant="a/b")),
+    (Topic.SUPPRESSION_CHANGED, suppressed(changed_at=2**63 - 1)),
+    (Topic.SUPPRESSION_CHANGED, suppressed(recipient="x" * 100_000)),
+    (Topic.SUPPRESSION_CHANGED, None),
+    (Topic.DELIVERY_ALERT, b"\xff" * 1000),
+)
+
+
 async def write_history(bootstrap: str) -> None:
-    """Write forty failures of acme and one of globex, credit of both, and a body that is no JSON."""
+    """Write forty failures of acme and one of globex, credit of both, a body that is no JSON, and `HOSTILE`."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all") as producer:
         for tenant, phone in [*(("acme", phone) for phone in PHONES), ("globex", PHONES[0])]:
             value = avro.encode(Topic.DELIVERY_FAILED, failure(tenant, phone))
@@ -138,6 +167,8 @@ async def write_history(bootstrap: str) -> None:
             for each in (command(account, "grant", 10_000_000), command(account, "reserve", 30_000, "m/1")):
                 value = avro.encode(Topic.CREDIT_REQUESTED, each)
                 await producer.send(Topic.CREDIT_REQUESTED, value, account.encode())
+        for topic, hostile in HOSTILE:
+            await producer.send(topic, hostile, b"?", headers=[("\x00", None), ("tenant", b"\xff")])
         await producer.send(Topic.RAW_TEEKRR, b"???", headers=[("tenant", b"acme"), ("received-at", b"1")])
         await producer.flush()
 
@@ -296,6 +327,17 @@ async def test_the_overview_adds_up_and_keeps_tenants_apart(workers: list[Worker
         assert [account["account"] for account in own["credit"]] == ["globex/treble"]
         assert [change["recipient"] for change in own["suppressions"]["latest"]] == [PHONES[0]]
         assert own["dead_letters"]["total"] == 0
+
+
+async def test_what_is_none_of_ours_is_passed_over_and_ends_no_worker(
+    workers: list[Worker], http: ClientSession
+) -> None:
+    await settled(http, workers)
+    for each in workers:
+        await until(http, f"{each.url}/v1/overview", has_all_history)
+        metrics = (await get(http, f"{each.url}/metrics", {})).body
+        assert f'undelivered_overview_passed_over_total{{topic="{Topic.DELIVERY_ALERT}"}} 1.0' in metrics
+        assert each.process.poll() is None
 
 
 def has_all_history(body: Any) -> bool:  # noqa: ANN401 - JSON

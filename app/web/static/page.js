@@ -55,9 +55,14 @@ function show(data) {
   shownAt = data.generated_at;
   const incomplete = data.caught_up && !data.complete;
   at("notice").hidden = !incomplete;
-  at("notice").textContent = incomplete ? "There is more than this page keeps: some figures are too low." : "";
+  at("notice").textContent = incomplete ? whatIsMissing(data) : "";
   // an open detail, or the place of a reader's focus, outlives a refresh that brings the same
   for (const [id, draw] of Object.entries(PARTS)) redraw(id, draw(data), JSON.stringify(pick(id, data)));
+}
+
+function whatIsMissing(data) {
+  if (!data.partly_read.length) return "There is more than this page keeps: some figures are too low.";
+  return `Not all of ${data.partly_read.join(", ")} is read: figures may be too low, and accounts or alerts without a recent change missing.`;
 }
 
 const drawn = new Map();

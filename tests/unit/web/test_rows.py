@@ -220,6 +220,7 @@ def test_a_message_shows_what_was_reported_of_it() -> None:
         (0, "1970-01-01T00:00:00.000000Z"),
         (None, None),
         ((1 << 63) - 1, "9999-12-31T23:59:59.999999Z"),
+        (-(1 << 63), "0001-01-01T00:00:00.000000Z"),
     ],
 )
 def test_times_are_rfc_3339(micros: int | None, text: str | None) -> None:

@@ -1,12 +1,18 @@
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 
 from app.domain.accounts import decode_account, encode_account, message_key
+from app.domain.rows import decode_row
 from app.errors import BadInputError
-from app.faust_batches.store import MemoryRows
+from app.faust_batches.rows.memory import MemoryRows
+from app.faust_batches.transaction import Row
 from app.vocabulary import AddressKind
-from app.web.answers import Refused
+from app.web.answers import Refused, UnreadableRow, answer_from_row
 from app.web.auth import Caller
-from app.web.table_views import credit_at, person_at
+from app.web.rows import Json, recipient, suppressions
+from app.web.table_views import ToJson, credit_at, person_at
 
 ACME, ALL = Caller("acme"), Caller("*")
 
@@ -15,16 +21,14 @@ def rows() -> MemoryRows:
     """Two accounts, one of them with a name that says nothing about whose it is."""
     found = MemoryRows()
     globex = encode_account(decode_account(None, "globex"))
-    found.apply(
-        {
-            b"acme/teekrr": encode_account(decode_account(None, "acme")),
-            b"acme/stray": globex,
-            b"shared": globex,
-            message_key("acme/teekrr", "m/1").encode(): b'{"release":0}',
-            message_key("acme/stray", "m/2").encode(): b'{"release":0}',
-        },
-        0,
-    )
+    stored = {
+        b"acme/teekrr": encode_account(decode_account(None, "acme")),
+        b"acme/stray": globex,
+        b"shared": globex,
+        message_key("acme/teekrr", "m/1").encode(): b'{"release":0}',
+        message_key("acme/stray", "m/2").encode(): b'{"release":0}',
+    }
+    found.apply({key: Row(value, None) for key, value in stored.items()}, 0)
     return found
 
 
@@ -74,3 +78,48 @@ def test_others_accounts_look_like_unknown_ones(caller: Caller, name: str, messa
     with pytest.raises(Refused) as caught:
         credit_at(rows(), caller, name, message_id)
     assert caught.value.status == status
+
+
+POISONED = (
+    b"{",
+    b"\xff",
+    b"null",
+    b"[]",
+    b'"text"',
+    b"{}",
+    b"[" * 5000,
+    b'{"memory":7,"channels":[],"events":{}}',
+    b'{"memory":{},"channels":{"sms":7},"events":1}',
+    b'{"memory":{},"channels":{"sms":{"failed":{"A":{"b":"c"}}}},"events":1}',
+    b'{"memory":{},"channels":{"sms":{"failed":{"A":{"b":18446744073709551615,"c":1}}}},"events":1}',
+    b'{"memory":{},"channels":{"sms":{"suppression":{"until":"never"}}},"events":1}',
+    b'{"memory":{},"channels":{"sms":{"last_failure":["x","y"]}},"events":1}',
+    b'{"tenant":[],"currency":1,"granted":"x","available":null,"reserved":{},"spent":[]}',
+    b'{"tenant":"acme","currency":"EUR","granted":1,"available":1,"reserved":0,"spent":0,"newest":"now"}',
+    b'{"tenant":"acme"}',
+    b'{"reserve":[],"settle":7}',
+    b'{"settle":{"EUR":7}}',
+    b'{"seen":7,"release":"x"}',
+)
+
+
+@pytest.mark.parametrize("stored", POISONED)
+@pytest.mark.parametrize("to_json", [recipient, suppressions])
+def test_a_poisoned_recipient_is_shown_or_refused(stored: bytes, to_json: ToJson) -> None:
+    person = person_at("acme", "+447810000001")
+    shown_or_500(lambda: to_json(person, decode_row(stored), 1_767_268_800_000_000))
+
+
+@pytest.mark.parametrize("stored", POISONED)
+def test_a_poisoned_account_or_message_is_shown_or_refused(stored: bytes) -> None:
+    poisoned = rows()
+    row = Row(stored, None)
+    poisoned.apply({b"acme/odd": row, message_key("acme/teekrr", "odd").encode(): row}, 1)
+    shown_or_500(lambda: credit_at(poisoned, ALL, "acme/odd", None))
+    shown_or_500(lambda: credit_at(poisoned, ACME, "acme/teekrr", "odd"))
+
+
+def shown_or_500(shown: Callable[[], Json]) -> None:
+    """Let an answer pass, and a refusal that says what is wrong with the row."""
+    with suppress(UnreadableRow):
+        assert answer_from_row("table", shown).status == 200

@@ -1,5 +1,11 @@
-from app.settings import Settings
-from app.web.views import faust_settings
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from pydantic import SecretStr
+
+from app.settings import Settings, Token
+from app.web.auth import Gate
+from app.web.overview import Overview
+from app.web.views import add_overview, faust_settings, middlewares
 
 
 def test_faust_shows_none_of_its_own_views() -> None:
@@ -35,3 +41,21 @@ def test_a_port_of_0_becomes_one_that_others_can_be_told() -> None:
 def test_an_address_that_means_every_interface_is_not_told_to_others() -> None:
     made = faust_settings(Settings(web_host="0.0.0.0", web_port=6066))  # noqa: S104 - nothing listens
     assert "0.0.0.0" not in made["canonical_url"]  # noqa: S104 - as above
+
+
+async def test_only_a_caller_who_is_let_in_starts_the_reading_behind_the_overview() -> None:
+    asked = []
+
+    def read() -> Overview:
+        asked.append(1)
+        return Overview()
+
+    settings = Settings(tokens=(Token(token=SecretStr("acme-token-0123456789"), tenant="acme"),))
+    app = web.Application(middlewares=middlewares(settings))
+    add_overview(app.router, read, Gate(settings.tokens))
+    async with TestClient(TestServer(app)) as client:
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            async with client.get("/v1/overview", headers=headers) as response:
+                assert (response.status, asked) == (401, [])
+        async with client.get("/v1/overview", headers={"Authorization": "Bearer acme-token-0123456789"}) as response:
+            assert ((await response.json())["caught_up"], asked) == (False, [1])
