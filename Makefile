@@ -37,6 +37,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# everything, or one of them: make bench ARGS="latency --rates 20,100"; docs/benchmarks.md says how to read them
 bench: setup
 	$(BIN)/python -m benchmarks.run $(ARGS)
 

@@ -6,17 +6,22 @@ peer gives the records it writes: a reader on the same machine would measure its
 
 import asyncio
 import sys
-from asyncio.subprocess import DEVNULL
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
-from app.broker import Cluster
 from benchmarks.peer import CHANGELOG, INPUT, OUTPUT, PARTITIONS, PEERS
+from benchmarks.product.processes import Process
+from benchmarks.product.servers import Broker
+from benchmarks.progress import BenchmarkError, Patience, say
 
+ROOT = Path(__file__).parents[1]
 KEYS = 1_000
-PATIENCE_S = 120
+_BATCH_BYTES = 262_144
 
 
 class Rate(NamedTuple):
@@ -24,17 +29,26 @@ class Rate(NamedTuple):
 
     peer: str
     guarantee: str
-    events_per_s: float
+    events_per_s: float | None
+    """None: the engine failed, or is not installed."""
+    failure: str = ""
+    """Its last words."""
 
 
-async def run(events: int) -> list[Rate]:
-    """Measure every peer, each on topics of its own."""
+async def run(command: Path, events: int) -> list[Rate]:
+    """Measure every peer, each on topics of its own; ``command`` is the product's, for the broker."""
     rates = []
-    with Cluster() as cluster:
-        await _create_topics(cluster.bootstrap)
+    with TemporaryDirectory(prefix="undelivered-bench-") as folder, Broker(command, Path(folder)) as broker:
+        bootstrap = await broker.address()
+        await _create_topics(bootstrap)
         for peer in PEERS.values():
-            await _produce(cluster.bootstrap, INPUT.format(peer.name), events)
-            rates.append(Rate(peer.title, peer.guarantee, await _measure(cluster.bootstrap, peer.name, events)))
+            say(f"{peer.title}: {events:,} events")
+            await _produce(bootstrap, INPUT.format(peer.name), events)
+            try:
+                rate = await _measure(bootstrap, peer.name, events, Path(folder))
+                rates.append(Rate(peer.title, peer.guarantee, rate))
+            except (BenchmarkError, KafkaError) as error:
+                rates.append(Rate(peer.title, peer.guarantee, None, str(error)))
     return rates
 
 
@@ -53,7 +67,7 @@ async def _create_topics(bootstrap: str) -> None:
 
 
 async def _produce(bootstrap: str, topic: str, events: int) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=262_144)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5, max_batch_size=_BATCH_BYTES)
     await producer.start()
     value = b'{"event":"failed","channel":"sms","reason":"invalid_recipient","padding":"' + b"x" * 80 + b'"}'
     sent = [await producer.send(topic, value, key=b"k%d" % (number % KEYS)) for number in range(events)]
@@ -61,22 +75,29 @@ async def _produce(bootstrap: str, topic: str, events: int) -> None:
     await producer.stop()
 
 
-async def _measure(bootstrap: str, name: str, events: int) -> float:
+async def _measure(bootstrap: str, name: str, events: int, folder: Path) -> float:
     consumer = AIOKafkaConsumer(
         bootstrap_servers=bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
     )
-    await consumer.start()
-    consumer.assign([TopicPartition(OUTPUT.format(name), number) for number in range(PARTITIONS)])
     command = [sys.executable, "-m", "benchmarks.peer", name, bootstrap]
-    process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
+    async with consumer:
+        consumer.assign([TopicPartition(OUTPUT.format(name), number) for number in range(PARTITIONS)])
+        process = Process(name, command, folder, {"PYTHONPATH": str(ROOT)})
+        try:
+            stamps = await _stamps(consumer, process, events)
+        finally:
+            process.kill()
+    took_ms = max(stamps) - min(stamps)
+    if not took_ms:
+        raise BenchmarkError(f"{events:,} events were done at once: too few to measure")
+    return (len(stamps) - stamps.count(min(stamps))) / took_ms * 1000
+
+
+async def _stamps(consumer: AIOKafkaConsumer, process: Process, events: int) -> list[int]:
     stamps: list[int] = []
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            while len(stamps) < events:
-                for records in (await consumer.getmany(timeout_ms=50)).values():
-                    stamps.extend(record.timestamp for record in records)
-        return (len(stamps) - stamps.count(min(stamps))) / (max(stamps) - min(stamps)) * 1000
-    finally:
-        process.kill()
-        await process.wait()
-        await consumer.stop()
+    patience = Patience(f"records from {process.name}", [process])
+    while len(stamps) < events:
+        for records in (await consumer.getmany(timeout_ms=50)).values():
+            stamps.extend(record.timestamp for record in records)
+        await patience.look(f"{len(stamps):,} of {events:,}")
+    return stamps

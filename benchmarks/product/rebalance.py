@@ -1,0 +1,68 @@
+"""Two workers under load, and what a reader notices when one goes, comes or dies."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import NamedTuple
+
+from benchmarks.product.figures import Figure, longest_pause
+from benchmarks.product.load import Publisher
+from benchmarks.product.reader import Reader
+from benchmarks.product.servers import Checkout, Worker
+from benchmarks.product.stack import PARTITIONS, Stack
+from benchmarks.progress import say
+
+
+class _Bystander(NamedTuple):
+    """Looks at the output while something happens to the workers."""
+
+    stack: Stack
+    reader: Reader
+    publisher: Publisher
+    seconds: int
+
+    async def look(self, event: str, since: float, workers: Sequence[Worker]) -> Sequence[Figure]:
+        """Measure pauses from the event until everything is through that was sent until so many seconds from now."""
+        say(f"{self.stack.name}: {event}")
+        await asyncio.sleep(self.seconds)
+        await self.reader.wait_for(tuple(self.publisher.sent), [*workers, self.stack.broker, self.publisher])
+        now, arrivals = time.monotonic(), self.reader.arrivals
+        of_one = (
+            longest_pause([each for each in arrivals if each.partition == number], since, now)
+            for number in range(PARTITIONS)
+        )
+        return (
+            Figure(f"{event}: all partitions at once", "s", longest_pause(arrivals, since, now)),
+            Figure(f"{event}: one partition", "s", max(of_one)),
+        )
+
+
+async def measure(checkout: Checkout, rate: int, seconds: int) -> AsyncGenerator[Figure, None]:
+    """Measure the longest pauses of the output around each event; the load goes on all the time."""
+    async with (
+        Stack(checkout) as stack,
+        Reader(stack.bootstrap) as reader,
+        Publisher(stack.bootstrap) as publisher,
+    ):
+        first, second = stack.launch_worker(), stack.launch_worker()
+        await first.ready()
+        await second.ready()
+        bystander = _Bystander(stack, reader, publisher, seconds)
+        async with publisher.publishing(rate, itertools.count()):
+            await bystander.look("both have work", time.monotonic(), [first, second])
+            for figure in await bystander.look("nothing happens", time.monotonic(), [first, second]):
+                yield figure
+            since = time.monotonic()
+            await first.stop()
+            for figure in await bystander.look("one stops in order", since, [second]):
+                yield figure
+            since = time.monotonic()
+            third = stack.launch_worker()
+            await third.ready()
+            for figure in await bystander.look("one joins", since, [second, third]):
+                yield figure
+            since = time.monotonic()
+            second.kill()
+            for figure in await bystander.look("one is killed", since, [third]):
+                yield figure
