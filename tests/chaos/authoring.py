@@ -10,6 +10,7 @@ import orjson
 from app.events import CreditRequested, SuppressionRequested
 from tests.chaos.catalogue import Kind
 from tests.chaos.people import People
+from tests.chaos.poison import Poison
 from tests.chaos.webhooks import Body, Meaning, Micros, Webhook
 
 SECOND = 1_000_000
@@ -50,6 +51,8 @@ class Ordered(NamedTuple):
     request: SuppressionRequested | None = None
     keyless: bool = False
     """Written without its key, to any partition."""
+    poison: Poison | None = None
+    """Beside one of the others: that is the poison, and is written as it is."""
 
     def timestamp_ms(self, base: Micros) -> int:
         """Return the timestamp of its record; a grant, which comes first of all, is as old as it says."""

@@ -55,11 +55,16 @@ class EventCheck:
         elif event["raw_topic"]:
             self._compare(topic, event)
 
+    @property
+    def dead_letters(self) -> Counter[Place]:
+        """How many dead letters name each place."""
+        return self._seen[Topic.DEAD_LETTER]
+
     def finish(self) -> None:
         """Compare how often each record is there: once for each webhook, and nothing else."""
         for topic, (expected, _) in self._expected.items():
             self._findings.compare_counts(topic, self._seen[topic], dict.fromkeys(expected, 1))
-        self._findings.compare_counts(Topic.DEAD_LETTER, self._seen[Topic.DEAD_LETTER], dict.fromkeys(self._dead, 1))
+        self._findings.compare_counts(Topic.DEAD_LETTER, self.dead_letters, dict.fromkeys(self._dead, 1))
 
     def _compare(self, topic: Topic, event: Fields) -> None:
         place = Place(event["raw_topic"], event["raw_partition"], event["raw_offset"])

@@ -1,7 +1,10 @@
 """Compares the compacted topics, which carry states, with the oracle: each change once, and the last one right."""
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from typing import Any
+
+import orjson
 
 from app import avro
 from app.topics import Topic
@@ -9,6 +12,7 @@ from tests.chaos.findings import Findings
 from tests.chaos.oracle_recipients import RecipientOracle
 from tests.chaos.oracle_rules import FOREVER, Standing
 from tests.chaos.reading import Stored
+from tests.chaos.recipient_trees import TOLD
 from tests.chaos.webhooks import Micros
 
 TOPICS = (
@@ -19,6 +23,7 @@ TOPICS = (
     Topic.PROVIDER_HEALTH,
 )
 _STATE = ("state", "reason", "since", "until", "tier", "cause", "evidence", "requested_by")
+_TOPIC_OF = {"suppression": Topic.SUPPRESSION_CHANGED, "trial": Topic.SUPPRESSION_TRIAL}
 _MONEY = ("granted", "available", "reserved", "spent")
 State = dict[str, Any]
 
@@ -62,6 +67,21 @@ class StateCheck:
         self._compare_suppressions(oracle, now)
         self._findings.expect(Topic.PROVIDER_HEALTH, "records", self.health, 0)
 
+    def compare_rows(self, rows: Mapping[bytes, bytes]) -> None:
+        """See that what each row counts of its announcements, and says of its suppression, is what was told last."""
+        told: dict[str, dict[str, State]] = {name: {} for name in self.suppressions}
+        for name, value in rows.items():
+            for channel, side in orjson.loads(value).get("channels", {}).items():
+                for place, sequence in side.get(TOLD, {}).items():
+                    told[_TOPIC_OF[place]][f"{name.decode()}/{channel}"] = _row_state(side.get(place), sequence)
+        for topic, states in self.suppressions.items():
+            for key in states.keys() | told[topic].keys():
+                last = states.get(key, {})
+                state = {name: last.get(name) for name in (*_STATE, "sequence")}
+                if last.get("state") != "suppressed":
+                    state = {"state": last.get("state"), "sequence": last.get("sequence")}
+                self._findings.expect(f"row and last {topic}", key, told[topic].get(key), state)
+
     def _take_account(self, event: State) -> None:
         account = event["account"]
         granted, available, reserved, spent = (event[f"{name}_micros"] for name in _MONEY)
@@ -98,6 +118,13 @@ class StateCheck:
                 if last is not None and last["state"] == "suppressed":
                     found_state = {name: last[name] for name in _STATE}
                 self._findings.compare_row(topic, key, found_state, wanted[topic].get(key))
+
+
+def _row_state(stored: State | None, sequence: int) -> State:
+    if stored is None:
+        return {"state": "allowed", "sequence": sequence}
+    told = {name: each for name, each in stored.items() if name != "by"}
+    return {**told, "requested_by": stored["by"], "state": "suppressed", "sequence": sequence}
 
 
 def _announced(found: Standing) -> State:

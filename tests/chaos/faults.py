@@ -1,6 +1,7 @@
 """Which faults a run suffers and when: chosen by its seed, by how far the work has come, not by the clock."""
 
 import asyncio
+import math
 import signal
 import time
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from tests.chaos.product import Pool
 
 FROZEN_S = 10.0
 """Longer than the session time-out."""
+
+_FIRST, _LAST = 0.03, 0.97
+"""Shares of the work between which the faults lie, each somewhere in its own part."""
 
 
 class Plan(NamedTuple):
@@ -45,7 +49,8 @@ def schedule(plan: Plan, rng: Random) -> list[Fault]:
     names += ["broker pause"] * plan.broker_pauses + ["freeze"] * plan.freezes
     rng.shuffle(names)
     _let_joins_come_first(names)
-    return [Fault(at, name) for at, name in zip(sorted(rng.uniform(0.02, 0.9) for _ in names), names, strict=True)]
+    each = (_LAST - _FIRST) / max(1, len(names))
+    return [Fault(_FIRST + (place + rng.uniform(0.1, 0.9)) * each, name) for place, name in enumerate(names)]
 
 
 def _let_joins_come_first(names: list[str]) -> None:
@@ -61,6 +66,8 @@ class Injector:
         self, faults: list[Fault], pause_s: float, rng: Random, pool: Pool, cluster: Cluster, say: Callable[[str], None]
     ) -> None:
         self._left = faults[::-1]
+        self.late: list[str] = []
+        """Faults that came when the work was over."""
         self._pause_s = pause_s
         self._rng = rng
         self._pool = pool
@@ -70,17 +77,25 @@ class Injector:
         self._thawing: list[tuple[float, int]] = []
 
     @property
-    def done(self) -> bool:
-        """Whether all have happened."""
-        return not self._left and not self._thawing
+    def left(self) -> int:
+        """How many have not happened, or not to their end."""
+        return len(self._left) + len(self._thawing)
 
-    async def advance(self, progress: float) -> None:
-        """Do what is due at this share of the work."""
+    async def advance(self, progress: float) -> bool:
+        """Do what is due at this share of the work; tell whether there was anything to do."""
         self._thaw()
+        before = len(self._left)
         while self._left and self._left[-1].at <= progress:
             fault = self._left.pop()
             detail = await self._do(fault.name)
-            self._say(f"{progress:5.0%} {fault.name}{detail}")
+            share = f"{progress:5.0%}" if progress <= 1 else " late"
+            self._say(f"{share} {fault.name}{detail}")
+        return len(self._left) < before
+
+    async def finish(self) -> None:
+        """Do what is left although the work is over, and remember that it came late."""
+        self.late += [fault.name for fault in reversed(self._left)]
+        await self.advance(math.inf)
 
     async def _do(self, name: str) -> str:
         busy = self._pool.armed | {slot for _, slot in self._thawing}
@@ -125,5 +140,5 @@ class Injector:
                     self._say(f"      worker {slot} goes on")
 
 
-_STARTING = POINTS.index("sought")
+_STARTING = POINTS.index("started")
 """The points up to this one are reached once at each assignment."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,18 +22,32 @@ class GroupProgress:
     ) -> None:
         self._bootstrap = bootstrap
         self._group = group
+        self.sums: Counter[str] = Counter()
+        """Committed offsets of each input, added up, when they were last looked at."""
         self._inputs = [TopicPartition(topic, number) for topic in inputs for number in range(partitions)]
         self._all = [
             *self._inputs,
             *(TopicPartition(topic, number) for topic in outputs for number in range(partitions)),
         ]
 
-    async def consumed(self) -> int | None:
-        """Return how many offsets of the input are committed; None while the cluster does not answer."""
+    async def look(self) -> None:
+        """Bring ``sums`` up to date; while the cluster does not answer they stay as they are."""
         with contextlib.suppress(KafkaError, asyncio.TimeoutError, OSError):
             async with asyncio.timeout(5):
-                return sum((await self._committed()).values())
-        return None
+                await self._committed()
+
+    async def is_idle(self) -> bool:
+        """Tell whether every record is consumed, and no transaction is open."""
+        return await self._idle_ends() is not None
+
+    async def behind(self) -> str:
+        """Return which inputs are not consumed to their ends, and which topics hold open transactions."""
+        try:
+            async with asyncio.timeout(30):
+                lag, opened = await self._lag(), await self._open()
+        except TimeoutError:
+            return "the cluster does not answer"
+        return f"not consumed: {lag or 'nothing'}; transactions open in: {opened or 'nothing'}"
 
     async def wait_until_idle(self, timeout_s: float, look_after: Callable[[], None]) -> None:
         """Return when every record is consumed, no transaction is open, and nothing has been written for a while.
@@ -45,7 +60,9 @@ class GroupProgress:
         while True:
             look_after()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"group {self._group} did not become idle in {timeout_s:.0f} s: {await self._lag()}")
+                raise TimeoutError(
+                    f"group {self._group} did not become idle in {timeout_s:.0f} s; {await self.behind()}"
+                )
             ends = await self._idle_ends()
             if ends is None or ends != before:
                 still_since, before = time.monotonic(), ends or {}
@@ -60,7 +77,11 @@ class GroupProgress:
             found = await admin.list_consumer_group_offsets(self._group)
         finally:
             await admin.close()
-        return {tp: max(0, found[tp].offset) if tp in found else 0 for tp in self._inputs}
+        committed = {tp: max(0, found[tp].offset) if tp in found else 0 for tp in self._inputs}
+        self.sums = Counter()
+        for tp, offset in committed.items():
+            self.sums[tp.topic] += offset
+        return committed
 
     async def _idle_ends(self) -> Mapping[TopicPartition, int] | None:
         """Return the ends of all partitions, or None when there is something left to do."""
@@ -80,8 +101,19 @@ class GroupProgress:
         with contextlib.suppress(KafkaError, OSError):
             async with _reader(self._bootstrap, "read_committed") as consumer:
                 ends, committed = await consumer.end_offsets(self._inputs), await self._committed()
-                return {f"{tp.topic}/{tp.partition}": ends[tp] - at for tp, at in committed.items() if at < ends[tp]}
+                behind = {tp: at for tp, at in committed.items() if at < ends[tp]}
+                with_records = [tp for tp, at in behind.items() if await _holds_records(consumer, {tp: at}, ends)]
+                return {f"{tp.topic}/{tp.partition}": ends[tp] - behind[tp] for tp in with_records}
         return {}
+
+    async def _open(self) -> list[str]:
+        with contextlib.suppress(KafkaError, OSError):
+            async with _reader(self._bootstrap, "read_committed") as consumer:
+                stable = await consumer.end_offsets(self._all)
+            async with _reader(self._bootstrap, "read_uncommitted") as consumer:
+                ends = await consumer.end_offsets(self._all)
+            return [f"{tp.topic}/{tp.partition}" for tp, end in ends.items() if stable[tp] < end]
+        return []
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,8 @@ from app.events import CreditRequested, SuppressionRequested
 from tests.chaos import other_stories, teekrr_stories
 from tests.chaos.authoring import DAY, HOUR, Author, Ordered, payers
 from tests.chaos.people import People
+from tests.chaos.poison import Poison
+from tests.chaos.poison_mixing import mix
 from tests.chaos.webhooks import Micros, Webhook, other_bytes
 
 Story = Callable[[Author], None]
@@ -43,6 +45,8 @@ class Shape(NamedTuple):
     """Share of webhooks that are reports sent again in other bytes."""
     shuffle_hours: float
     """How much later than it happened something may be sent."""
+    poison: float
+    """Pieces of poison, as a share of the webhooks; each kind comes at least once unless it is zero."""
     seed: int
     base: Micros
     """The present, as far as the load is concerned."""
@@ -71,6 +75,8 @@ class Load(NamedTuple):
     webhooks: list[Webhook]
     commands: list[Commanded]
     requests: list[SuppressionRequested]
+    """Without those of the poison, whose rows are looked at by themselves."""
+    poison: list[Poison]
     forget_days: int
 
 
@@ -90,14 +96,17 @@ def make_load(shape: Shape) -> Load:
     # no copies of these: what a row has forgotten would count again
     for _ in range(_MANY_DELIVERIES):
         other_stories.many_deliveries(author)
+        other_stories.old_good_news(author)
     # a record without its key takes a while to its partition: what it is about must not be forgotten meanwhile
     recent = shape.base - (shape.forget_days - 1) * DAY
-    items = [_without_key(rng, item, recent) for item in sorted(author.items, key=lambda item: item.turn)]
+    told = [_without_key(rng, item, recent) for item in sorted(author.items, key=lambda item: item.turn)]
+    items = mix(told, shape.poison, shape.events, shape.seed, shape.base)
     return Load(
         items,
         [item.webhook for item in items if item.webhook],
         [Commanded(item.command, item.timestamp_ms(shape.base) * 1000) for item in items if item.command],
-        [item.request for item in items if item.request],
+        [item.request for item in items if item.request and not item.poison],
+        [item.poison for item in items if item.poison],
         shape.forget_days,
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from app.events import SuppressionRequested
+from tests.chaos.oracle_memory import kept_id
 from tests.chaos.oracle_rules import Date, Fact, History, Rule, Standing, dated, retained, rule_for, standing
 from tests.chaos.webhooks import Confirmed, Failed, Micros, OptedOut, Webhook
 
@@ -64,6 +65,8 @@ class Recipient:
         self.seen: set[str] = set()
         self.ids: dict[str, Micros] = {}
         """What the product calls them, and when they happened."""
+        self.heard: Micros = 0
+        """Newest receipt of good news."""
         self.dates: Counter[str] = Counter()
         self.sides: defaultdict[str, Side] = defaultdict(Side)
 
@@ -171,6 +174,7 @@ class RecipientOracle:
                 return
             event_id = self._id(confirmed.identity)
             row.ids[event_id] = date.at
+            row.heard = max(row.heard, webhook.received_at)
             side = row.sides[confirmed.channel]
             side.confirmed[confirmed.kind] += 1
             if confirmed.kind == "opted_in":
@@ -200,7 +204,8 @@ class RecipientOracle:
         for channel in channels:
             side = row.sides[channel]
             side.requested[request["action"]] += 1
-            fact = Fact(request["occurred_at"], request["event_id"], request["reason"], request["requested_by"])
+            name = kept_id(request["event_id"])
+            fact = Fact(request["occurred_at"], name, request["reason"], request["requested_by"])
             if request["action"] == "lift":
                 side.lifts += [] if fact.by.startswith("provider:") else [fact._replace(reason="")]
             elif fact.reason == "recipient_opted_out":

@@ -65,15 +65,16 @@ class Fact(NamedTuple):
 
 
 def retained(facts: Sequence[Fact]) -> list[Fact]:
-    """Keep the 16 newest facts and the first of each of the 16 newest days."""
-    ordered = sorted(facts)
-    # by place: two reports of one failure may be the same fact twice
-    first_of: dict[int, int] = {}
-    for place, fact in enumerate(ordered):
-        first_of.setdefault(fact.at // DAY, place)
+    """Keep the 16 newest facts and the first of each of the 16 newest days.
+
+    Two reports of one failure may be the same fact: it is kept once.
+    """
+    ordered = sorted(set(facts))
+    first_of: dict[int, Fact] = {}
+    for fact in ordered:
+        first_of.setdefault(fact.at // DAY, fact)
     firsts = [first_of[day] for day in sorted(first_of)[-LONGEST_LIST:]]
-    newest = range(max(0, len(ordered) - LONGEST_LIST), len(ordered))
-    return [ordered[place] for place in sorted({*firsts, *newest})]
+    return sorted({*firsts, *ordered[-LONGEST_LIST:]})
 
 
 class Standing(NamedTuple):

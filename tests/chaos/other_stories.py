@@ -145,6 +145,18 @@ def many_deliveries(author: Author) -> None:
         _webex(author, "acme", person, f"tid_{author.number()}", at, "delivered")
 
 
+def old_good_news(author: Author) -> None:
+    """Send one person messages that arrived, so long ago that the person is forgotten as soon as that is known."""
+    person, at = author.people.draw_rare(), author.base - 60 * DAY
+    for step in range(2):
+        _webex(author, "acme", person, f"tid_{author.number()}", at + step * HOUR, "delivered")
+        sent = author.items.pop()
+        if sent.webhook:
+            # last of all: a segment that began with so old a record would be deleted for its age
+            webhook = sent.webhook._replace(received_at=at + DAY)
+            author.items.append(sent._replace(turn=author.base, webhook=webhook))
+
+
 def malformed(author: Author) -> None:
     """Send what nobody can read."""
     provider, body = author.rng.choice(
@@ -175,7 +187,8 @@ def request(author: Author) -> None:
         )
     )
     request: SuppressionRequested = {
-        "event_id": f"request-{number}",
+        # the first 64 characters of some are the same
+        "event_id": f"request-{number}" if number % 3 else f"{'long-' * 15}{number}",
         "tenant": tenant,
         "channel": channel,
         "recipient": address,

@@ -1,6 +1,7 @@
 """The product under test: its settings, its topics, its workers as processes of their own."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ _SIX_SECONDS = 6
 """The shortest session time-out that a broker takes."""
 _LEAVE_S = 60
 _SHOWN = 1500
+_CRASH = re.compile(r"^\[[^\n]*Crashed reason=.*?(?=^\[|\Z)", re.MULTILINE | re.DOTALL)
+"""The first of several entries: what follows comes of closing."""
 
 POLICY = """
 [alerts]
@@ -98,8 +101,8 @@ class Worker:
 
     def __init__(self, deployment: Deployment, slot: int, kill_at: str) -> None:
         self.slot = slot
-        self.armed = bool(kill_at)
-        """It will kill itself at a point of its work."""
+        self.kill_at = kill_at
+        """Where in its work it will kill itself; empty: nowhere."""
         self._log_file = deployment.folder / f"worker-{slot}.log"
         self._log = self._log_file.open("ab")
         self._log_start = self._log.tell()
@@ -138,10 +141,12 @@ class Worker:
         self._log.close()
 
     def last_words(self) -> str:
-        """Return the end of what it has logged."""
+        """Return what it says of its crash, or else the end of what it has logged."""
         with self._log_file.open("rb") as log:
             log.seek(self._log_start)
-            return log.read().decode(errors="replace")[-_SHOWN:]
+            text = log.read().decode(errors="replace")
+        cause = _CRASH.search(text)
+        return (cause[0] if cause else text)[-_SHOWN:]
 
 
 class Pool:
@@ -154,6 +159,8 @@ class Pool:
         self.killed = 0
         self.crashed: list[str] = []
         """Last words of workers that ended by themselves; the product does that when the cluster fails it."""
+        self.unreached: list[str] = []
+        """Points at which workers were to kill themselves, and did not come to before the work was over."""
         self.left_badly: list[str] = []
         """Last words of workers that were asked to leave and did not do so in order."""
 
@@ -176,11 +183,12 @@ class Pool:
     @property
     def armed(self) -> set[int]:
         """Slots of workers that will kill themselves."""
-        return {slot for slot, worker in self.workers.items() if worker.armed}
+        return {slot for slot, worker in self.workers.items() if worker.kill_at}
 
     def kill_armed(self) -> None:
         """Kill those that have not come to the point, now that there is no work left."""
         for slot in self.armed:
+            self.unreached.append(self.workers[slot].kill_at)
             self.kill(slot)
 
     def look_after(self) -> None:
@@ -189,7 +197,7 @@ class Pool:
             code = worker.process.poll()
             if code is None:
                 continue
-            if worker.armed and code == -signal.SIGKILL:
+            if worker.kill_at and code == -signal.SIGKILL:
                 self.killed += 1
             else:
                 self.crashed.append(f"worker {slot} exit {code}: {worker.last_words()}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -12,27 +13,20 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from app.broker import Cluster
-from app.stream import alerting, crediting, normalizing, suppressing
-from app.stream.worker import application_id
-from app.topics import DECLARATIONS, Table, Topic, changelog
+from app.topics import Topic
+from tests.chaos.checking_poison import PoisonCheck
 from tests.chaos.faults import Injector, Plan, schedule
 from tests.chaos.findings import Findings
-from tests.chaos.group_progress import GroupProgress
+from tests.chaos.legible_records import legible_records
 from tests.chaos.load import Load, Shape, make_load
 from tests.chaos.product import Deployment, Pool, create_topics, deployment
 from tests.chaos.publishing import publish
 from tests.chaos.verdict import compare_versions, compare_with_oracle
+from tests.chaos.work import Watch
 
-_INPUTS = (*normalizing.TOPICS, *suppressing.TOPICS, *crediting.TOPICS, *alerting.TOPICS)
 _DERIVED = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.CREDIT_ENTRY, Topic.DELIVERY_STATS)
-_OFFSETS_PER_WEBHOOK = 3.8
-"""Offsets of all inputs that one webhook makes; a share of the work is a guess, good enough to spread faults."""
 _EXPIRIES_S = 45.0
 """All suppressions that end during the run have ended so long after the base time."""
-
-
-_STALLED_S = 15
-"""Longer than a rebalance after a kill."""
 _QUIET_S = 60.0
 """Longer than kills and rebalances keep a worker from reading; a frozen broker does so in addition."""
 
@@ -49,6 +43,10 @@ class Options(NamedTuple):
     replay: bool
     keep_going_s: float
     """How long the workers may take after the last fault."""
+    random_ids: bool
+    """Transactional ids that nobody can guess, so that the group's generation alone fences."""
+    may_crash: bool
+    """Workers may end by themselves."""
 
 
 class Outcome(NamedTuple):
@@ -58,7 +56,19 @@ class Outcome(NamedTuple):
     replayed: Findings | None
     killed: int
     crashed: list[str]
+    """Last words of workers that ended by themselves, also in the replay."""
     left_badly: list[str]
+    poison: Counter[str]
+    """Records of each kind, as they lie in their topics."""
+    late: list[str]
+    """Faults that came when the work was over, and points at which no worker killed itself."""
+    may_crash: bool
+
+    @property
+    def clean(self) -> bool:
+        """Whether all is as it must be."""
+        compared = self.findings.clean and (self.replayed is None or self.replayed.clean)
+        return compared and (self.may_crash or not self.crashed)
 
 
 class Log:
@@ -76,21 +86,30 @@ async def run(options: Options) -> Outcome:
     """Do it all on a cluster of its own."""
     log = Log()
     load = await asyncio.to_thread(make_load, options.shape)
-    log.say(f"load: {len(load.webhooks)} webhooks, {len(load.commands)} commands, {len(load.requests)} requests")
+    about = f"{len(load.commands)} commands, {len(load.requests)} requests, {len(load.poison)} pieces of poison"
+    log.say(f"load: {len(load.webhooks)} webhooks, {about}")
+    poison = PoisonCheck(load.poison)
+    replayed, crashed = None, list[str]()
     with TemporaryDirectory(prefix="undelivered-chaos-") as folder, Cluster(options.brokers) as cluster:
         first = await _deploy(options, cluster, Path(folder, "first"), options.store, 1)
         pool = Pool(first)
-        try:
-            await _work(options, load, cluster, first, pool, log)
-            pool.close()
-        finally:
-            pool.kill_all()
-        findings = await compare_with_oracle(load, first.settings)
-        log.say(f"compared: {findings.line()}")
-        replayed = None
-        if options.replay:
-            replayed = await _replay(options, cluster, first, Path(folder, "second"), log)
-    return Outcome(findings, replayed, pool.killed, pool.crashed, pool.left_badly)
+        with legible_records():
+            findings, late = await _work(options, load, cluster, first, pool, log)
+            if findings is None:
+                findings = await compare_with_oracle(load, first.settings, poison)
+                log.say(f"compared: {findings.line()}")
+                if options.replay:
+                    replayed, crashed = await _replay(options, load, cluster, first, log)
+    return Outcome(
+        findings,
+        replayed,
+        pool.killed,
+        [*pool.crashed, *crashed],
+        pool.left_badly,
+        poison.counts(),
+        late,
+        options.may_crash,
+    )
 
 
 async def _deploy(options: Options, cluster: Cluster, folder: Path, store: str, version: int) -> Deployment:
@@ -105,72 +124,66 @@ async def _deploy(options: Options, cluster: Cluster, folder: Path, store: str, 
         forget_days=options.shape.forget_days,
         quiet_s=_QUIET_S + (plan.pause_s if plan.broker_pauses else 0),
     )
+    if options.random_ids:
+        described.variables["UNDELIVERED_RANDOM_TRANSACTIONAL_IDS"] = "1"
     await create_topics(described.settings)
     return described
 
 
-async def _work(options: Options, load: Load, cluster: Cluster, first: Deployment, pool: Pool, log: Log) -> None:
+async def _work(
+    options: Options, load: Load, cluster: Cluster, first: Deployment, pool: Pool, log: Log
+) -> tuple[Findings | None, list[str]]:
+    """Let workers do all of it through all faults; returns findings if they do not get there, and what came late."""
     shape = options.shape
-    for _ in range(options.workers):
-        pool.join()
-    progress = _progress(first)
     rng = Random(shape.seed + 1)  # noqa: S311 - faults, no secret
-    faults = schedule(options.plan, rng)
-    injector = Injector(faults, options.plan.pause_s, rng, pool, cluster, log.say)
+    injector = Injector(schedule(options.plan, rng), options.plan.pause_s, rng, pool, cluster, log.say)
+    watch = Watch(load, first, pool, log.say)
     publishing = asyncio.create_task(publish(load, shape.base, cluster.bootstrap))
-    work = len(load.webhooks) * _OFFSETS_PER_WEBHOOK + len(load.commands)
-    last_progress, moved = 0, time.monotonic()
-    while not injector.done or pool.armed:
-        pool.look_after()
-        consumed = await progress.consumed()
-        if consumed is not None and consumed != last_progress:
-            last_progress, moved = consumed, time.monotonic()
-        # at the end of the work there is no more progress to wait for
-        stalled = publishing.done() and time.monotonic() - moved > _STALLED_S
-        if stalled and injector.done:
-            pool.kill_armed()
-        await injector.advance(1.0 if stalled else (consumed or 0) / work)
-        await asyncio.sleep(0.2)
-    await publishing
-    log.say("published, all faults done")
-    await progress.wait_until_idle(options.keep_going_s, pool.look_after)
-    log.say(f"idle at {(await progress.consumed() or 0) / work:.0%} of the offsets that were expected")
-    await asyncio.sleep(max(_when_quiet(first), shape.base / 1e6 + _EXPIRIES_S - time.time()))
-    await progress.wait_until_idle(60, pool.look_after)
+    try:
+        for _ in range(options.workers):
+            pool.join()
+        await watch.suffer(injector, publishing, options.keep_going_s)
+        await publishing
+        log.say("published, all faults done")
+        await watch.see_to_its_end(options.keep_going_s, shape.base / 1e6 + _EXPIRIES_S)
+        pool.close()
+    except TimeoutError as error:
+        return _stuck(error), injector.late
+    finally:
+        publishing.cancel()
+        pool.kill_all()
+    return None, [*injector.late, *(f"never came to {point}" for point in pool.unreached)]
 
 
-def _when_quiet(version: Deployment) -> float:
-    """Return how many seconds after the last record all inputs count as read, by a worker that has just started."""
-    return version.settings.credit_quiet_s + _STALLED_S
+def _stuck(error: TimeoutError) -> Findings:
+    findings = Findings()
+    findings.expect("timed out", "run", str(error), "all the work done")
+    return findings
 
 
-def _progress(version: Deployment) -> GroupProgress:
-    settings = version.settings
-    group = application_id(settings)
-    names = {declaration.name for declaration in DECLARATIONS} - {str(topic) for topic in _INPUTS}
-    outputs = [*names, *(changelog(group, table).name for table in Table)]
-    return GroupProgress(settings.bootstrap_servers, group, _INPUTS, outputs, settings.partitions)
+async def _replay(
+    options: Options, load: Load, cluster: Cluster, first: Deployment, log: Log
+) -> tuple[Findings, list[str]]:
+    """Let a new version work on the same raw topics, with its rows in the other kind of store.
 
-
-async def _replay(options: Options, cluster: Cluster, first: Deployment, folder: Path, log: Log) -> Findings:
-    """Let a new version work on the same raw topics, with its rows in the other kind of store."""
+    Returns what differs, and the last words of workers that ended by themselves.
+    """
     other = "memory" if options.store == "rocksdb" else "rocksdb"
-    second = await _deploy(options, cluster, folder, other, 2)
+    second = await _deploy(options, cluster, first.folder.with_name("second"), other, 2)
     await _delete_derived(second)
     pool = Pool(second)
     try:
         for _ in range(options.workers):
             pool.join()
-        progress = _progress(second)
-        await progress.wait_until_idle(options.keep_going_s, pool.look_after)
-        await asyncio.sleep(_when_quiet(second))
-        await progress.wait_until_idle(60, pool.look_after)
+        await Watch(load, second, pool, log.say).see_to_its_end(options.keep_going_s)
         pool.close()
+    except TimeoutError as error:
+        return _stuck(error), pool.crashed
     finally:
         pool.kill_all()
     findings = await compare_versions(first.settings, second.settings)
     log.say(f"replayed with rows in {other}: {findings.line()}")
-    return findings
+    return findings, pool.crashed
 
 
 async def _delete_derived(version: Deployment) -> None:
