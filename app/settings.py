@@ -79,13 +79,13 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Folder of the rows on disk")
     round_max_records: int = Field(8000, ge=1, description="Most records in one transaction")
     commit_interval_ms: int = Field(
-        20,
+        30,
         ge=0,
         le=1000,
         description="Least time from one commit to the next; lower: less latency, more work for worker and brokers",
     )
     retry_timeout_s: float = Field(
-        60, gt=0, description="How long errors of the brokers that may pass are retried before a worker ends"
+        120, gt=0, description="How long errors of the brokers that may pass are retried before a worker ends"
     )
     lost_offsets: Literal["stop", "beginning", "end"] = Field(
         "stop",
