@@ -6,7 +6,7 @@ Each imports its engine when it runs: one that is missing or broken fails alone.
 import asyncio
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 PARTITIONS = 4
 INPUT = "bench.{}.input"
@@ -32,8 +32,20 @@ class _Counting:
                 transaction.put("counts", key, b"%d" % (int(transaction.get("counts", key) or 0) + 1))
                 transaction.send(OUTPUT.format("batches"), key, record.value)
 
-    def tick(self, transaction: object) -> None:
-        pass
+    def moment(self, now: int) -> int:
+        return now
+
+    def tend(self, *_: object) -> None:
+        """Nothing is due by the clock."""
+
+
+class _Nothing:
+    """Nothing is put aside: the records are good."""
+
+    def put_aside(self, *_: object) -> None:
+        raise AssertionError("a record could not be processed")
+
+    put_row_aside = gap = put_aside
 
 
 def _faust_settings(bootstrap: str) -> dict[str, Any]:
@@ -47,19 +59,13 @@ def _faust_settings(bootstrap: str) -> dict[str, Any]:
 
 
 def run_batches(bootstrap: str) -> None:
-    """Faust in exactly-once micro-batches."""
+    """Faust in exactly-once rounds."""
     import faust  # noqa: PLC0415 - see the module
 
-    from app.faust_batches import BatchApp  # noqa: PLC0415
+    from app.faust_batches import BatchApp, BatchOptions  # noqa: PLC0415
 
-    app = BatchApp(
-        "bench-batches",
-        connection={"bootstrap_servers": bootstrap},
-        batch_max_records=2000,
-        transaction_timeout_s=30,
-        rocksdb_dir=None,
-        **_faust_settings(bootstrap),
-    )
+    options = BatchOptions({"bootstrap_servers": bootstrap}, cast("Any", _Nothing()))
+    app = BatchApp("bench-batches", options=options, **_faust_settings(bootstrap))
     app.batch_table("counts")
     app.batch_agent("count", [INPUT.format("batches")], ["counts"], lambda *_: _Counting())
     faust.Worker(app, loglevel="ERROR").execute_from_commandline()
@@ -110,7 +116,7 @@ def run_bare(bootstrap: str) -> None:
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("batches", "Faust in micro-batches (this project)", "exactly once", run_batches),
+        Peer("batches", "Faust in rounds (this project)", "exactly once", run_batches),
         Peer("stock", "stock Faust, record by record", "at least once", run_stock),
         Peer("bare", "aiokafka poll and send, no table", "none", run_bare),
     )
