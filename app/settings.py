@@ -107,8 +107,10 @@ class Settings(BaseSettings):
     parked_retention_days: float = Field(
         15, gt=0, description="How long a message's recipient is remembered for late failures"
     )
-    credit_quiet_s: float = Field(
-        600, ge=0, description="Silence after which an input of credit counts as read to its end; raise it for a replay"
+    # what is due by the clock comes so much later at most where an input is silent, and so much after each start; a
+    # worker that takes partitions over is at work on them well within it, unless its rows take longer to read
+    quiet_s: float = Field(
+        60, ge=0, description="Silence after which an input counts as read to its end; raise it for a replay"
     )
 
     gateway: Gateway = Field(default_factory=Gateway, description="The HTTP server that takes the webhooks in")

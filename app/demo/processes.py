@@ -25,6 +25,8 @@ _PREFIX = "UNDELIVERED_"
 _PROBE_TIMEOUT_S = 2
 _SESSION_TIMEOUT_S = 6
 """How long a killed worker holds up its successor; no broker takes less."""
+_QUIET_S = 2.0
+"""One worker reads all: what it has not heard of by then is not there."""
 
 
 class Secrets(NamedTuple):
@@ -169,6 +171,7 @@ def _variables(
         "UNDELIVERED_WEB_PORT": str(web_port),
         "UNDELIVERED_GATEWAY__PORT": str(gateway_port),
         "UNDELIVERED_PARKED_WAIT_S": str(parked_wait_s),
+        "UNDELIVERED_QUIET_S": str(_QUIET_S),
         "UNDELIVERED_TOKENS": orjson.dumps([{"token": secrets.token, "tenant": "*"}]).decode(),
         "UNDELIVERED_ENDPOINTS": orjson.dumps(endpoints).decode(),
     }

@@ -5,7 +5,7 @@ A channel of a tenant in dry run has two judgements: what opt-outs and requests 
 neither depends on what came first.
 
 Whoever was told of a suppression is told of its end, also when the tenant has gone into dry run or out of it: at the
-next event that is judged, or when the suppression is over.
+next event that is judged before its end, or when the suppression is over.
 """
 
 from functools import partial
@@ -41,7 +41,8 @@ class Trigger(NamedTuple):
 def settle(row: Row, channel_name: str, trigger: Trigger, policy: Policy, now: int) -> list[Output]:
     """Judge a channel by its facts, store the result in the row, and return what there is to tell.
 
-    When the cause is ``expiry`` only what is over is judged: between two events nothing else changes.
+    When the cause is ``expiry`` only what is over is judged: between two events nothing else changes. No other cause
+    tells that time has ended a suppression: what prolongs it may lie unread.
     """
     channel = row.channel(channel_name)
     outputs = []
@@ -55,9 +56,9 @@ def settle(row: Row, channel_name: str, trigger: Trigger, policy: Policy, now: i
             if new != told:
                 channel[place] = new
                 outputs.append(_announcement(row, channel_name, place, trigger, policy, standing))
-        elif told is not None:
+        elif told is not None and (end is None or trigger.cause == "expiry"):
             del channel[place]
-            ending = trigger if end is None else trigger._replace(cause="expiry", at=end, by="")
+            ending = trigger if end is None else trigger._replace(at=end)
             outputs.append(_announcement(row, channel_name, place, ending, policy, _allowed(ending)))
     return outputs
 

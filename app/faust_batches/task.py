@@ -95,7 +95,9 @@ class Task:
     def _process_alone(self, batch: Batch, record: Record, transaction: Transaction) -> None:
         try:
             with _savepoint(transaction) as upon:
-                self._processor.process([batch._replace(records=[record])], upon)
+                last = record is batch.records[-1]
+                alone = batch._replace(records=[record], reaches_end=batch.reaches_end and last)
+                self._processor.process([alone], upon)
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - as above

@@ -20,11 +20,10 @@ from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import partition_of
 from app.outputs import DeadLetter
 from app.stream.dead_letters import kept_headers
-from app.stream.envelope import decoded, send, send_dead_letter
+from app.stream.envelope import decoded, read_up_to, send, send_dead_letter
 from app.stream.metrics import APPLIED, FORWARDED
-from app.stream.watermark import Watermark
-from app.topics import RAW_TOPICS, Table, Topic
-from app.vocabulary import Provider
+from app.stream.watermark import Watermark, raw_partitions
+from app.topics import Table, Topic
 
 AGENT = "credit"
 TABLE = Table.CREDITS
@@ -34,9 +33,6 @@ SEPARATOR = b"\x1f"
 
 _COMMANDS = (str(Topic.CREDIT_REQUESTED), 0)
 """Commands as a source beside the partitions of raw topics."""
-
-_SECOND = 1_000_000
-"""Microseconds."""
 
 _FROZEN = DeadLetter("FrozenAccountError", "account: frozen since its sums broke; redrive this record after its repair")
 
@@ -67,16 +63,14 @@ class _Rows:
 class Crediting:
     """The credit agent's work on one partition. An account and all its messages live in one partition.
 
-    Its reports come out of every partition of the raw topic, and each of those may be read at a speed of its own.
+    Its reports come out of every partition of the raw topics, and each of those may be read at a speed of its own.
     ``quiet_s``: one out of which nothing came for so many seconds is taken to be read to its end, and so are commands.
     """
 
     def __init__(self, policy: Policy, partitions: int, quiet_s: float) -> None:
         self._policy = policy
         self._partitions = partitions
-        # the only provider whose webhooks move credit; another one's topic is known from its first report on
-        reports = [(str(RAW_TOPICS[Provider.TEEKRR]), number) for number in range(partitions)]
-        self._read_up_to = Watermark([_COMMANDS, *reports], round(quiet_s * _SECOND))
+        self._read_up_to = Watermark([_COMMANDS, *raw_partitions(partitions)], quiet_s)
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its account and message."""
@@ -85,6 +79,8 @@ class Crediting:
         for record, event in decoded(AGENT, batches, transaction):
             self._apply(event, record, rows, changed, transaction)
         self._store(rows, changed, transaction)
+        if any(batch.reaches_end and batch.topic == Topic.CREDIT_REQUESTED for batch in batches):
+            self._read_up_to.read_to_end(_COMMANDS, transaction.now)
 
     def moment(self, now: int) -> int | None:
         """Return up to when all that concerns reservations and messages has been read."""
@@ -118,7 +114,7 @@ class Crediting:
         transaction: Transaction,
     ) -> None:
         source, received_at = _origin(record, event)
-        self._read_up_to.read(source, received_at, transaction.now)
+        self._read_up_to.read(source, read_up_to(record, received_at), transaction.now)
         account_key = event["account"].encode()
         if partition_of(account_key, self._partitions) != record.partition:
             FORWARDED.labels(record.topic).inc()

@@ -1,5 +1,6 @@
 """Records to and from Kafka: Avro values, CloudEvents attributes as headers, dead letters."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -16,6 +17,11 @@ from app.topics import Topic
 SOURCE = b"undelivered"
 REPLAYED = "replayed"
 """Header of what a replay writes; its value is the version of the mapping that judged anew."""
+READ_UP_TO = "read-up-to"
+"""Last header of what is made of a webhook: up to when its raw partition had been read, in microseconds, if that is
+later than the receipt of the webhook itself."""
+
+_MICROSECONDS = re.compile(rb"[0-9]{1,17}")
 
 
 @cache
@@ -39,12 +45,28 @@ def is_replayed(record: Record) -> bool:
     return any(name == REPLAYED for name, _ in record.headers)
 
 
-def send(transaction: Transaction, outputs: Sequence[Output]) -> None:
-    """Write records of the product, encoded by their topic's schema."""
+def read_up_to(record: Record, received_at: int) -> int:
+    """Return up to when the input behind a record had been read: what its last header says, or its own receipt."""
+    if not record.headers:
+        return received_at
+    name, value = record.headers[-1]
+    if name != READ_UP_TO or not _MICROSECONDS.fullmatch(value or b""):
+        return received_at
+    return max(received_at, int(value))
+
+
+def send(transaction: Transaction, outputs: Sequence[Output], read: int | None = None) -> None:
+    """Write records of the product, encoded by their topic's schema.
+
+    ``read`` is up to when the raw partition behind them had been read; None: they come of no webhook.
+    """
     for number, (topic, key, value) in enumerate(outputs):
         # counts have no identity of their own
         event_id = value.get("event_id") or f"{transaction.partition}/{transaction.now}/{number}"
-        transaction.send(topic, key.encode(), avro.encode(topic, value), headers_of(topic, event_id))
+        headers = headers_of(topic, event_id)
+        if read is not None and read > value["received_at"]:
+            headers.append((READ_UP_TO, b"%d" % read))
+        transaction.send(topic, key.encode(), avro.encode(topic, value), headers)
 
 
 def decoded(agent: str, batches: Iterable[Batch], transaction: Transaction) -> Iterator[tuple[Record, dict[str, Any]]]:

@@ -20,6 +20,7 @@ from app.raw_records import MOST_BYTES, read_headers, record_key
 from app.stream.dead_letters import kept_headers
 from app.stream.envelope import bad_input, send, send_dead_letter
 from app.stream.metrics import IGNORED, UNLISTED
+from app.stream.watermark import Watermark
 from app.topics import RAW_TOPICS, Table, Topic
 from app.vocabulary import Provider
 
@@ -41,23 +42,30 @@ class Waiting(NamedTuple):
 
 
 class Normalizing:
-    """The normalize agent's work on one partition."""
+    """The normalize agent's work on one partition of each raw topic.
 
-    def __init__(self, waiting: Waiting, overlay: Overlay, partitions: int) -> None:
+    ``quiet_s``: one out of which nothing came for so many seconds is taken to be read to its end.
+    """
+
+    def __init__(self, waiting: Waiting, overlay: Overlay, partitions: int, quiet_s: float) -> None:
         self._waiting = waiting
         self._overlay = overlay
         self._partitions = partitions
+        self._read_up_to = Watermark(map(str, TOPICS), quiet_s)
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Normalise each record."""
         for batch in batches:
             provider = _PROVIDERS[batch.topic]
+            last = batch.records[-1] if batch.reaches_end else None
             for record in batch.records:
+                if record is last:
+                    self._read_up_to.read_to_end(record.topic, transaction.now)
                 self._process_record(provider, record, transaction)
 
     def moment(self, now: int) -> int | None:
-        """Return up to when what is due may be done."""
-        return now
+        """Return up to when every webhook that may name a recipient has been read."""
+        return self._read_up_to.moment(now)
 
     def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:  # noqa: ARG002 - there is one table
         """Send what waited too long for its recipient, and forget old messages."""
@@ -65,14 +73,16 @@ class Normalizing:
             stored = transaction.get(TABLE, key)
             if stored is not None:
                 row, released = introductions.expire(introductions.decode(stored), moment)
-                send(transaction, released)
+                send(transaction, released, moment)
                 self._put(key, row, transaction)
 
     def _process_record(self, provider: Provider, record: Record, transaction: Transaction) -> None:
+        read = None
         try:
             raw = raw_record(provider, record)
             if self._rekey(provider, record, transaction):
                 return
+            read = self._read_up_to.read(record.topic, raw.received_at, transaction.now)
             normalized = normalize(raw, self._overlay)
         except BadInputError as error:
             normalized = Normalized(dead_letter=bad_input(error))
@@ -83,11 +93,11 @@ class Normalizing:
         _count_unlisted(normalized)
         if normalized.introduces is not None or normalized.awaits:
             try:
-                self._join(normalized, transaction)
+                self._join(normalized, transaction, read)
             except BadInputError as error:
                 send_dead_letter(AGENT, record, bad_input(error), transaction)
         else:
-            send(transaction, normalized.outputs)
+            send(transaction, normalized.outputs, read)
 
     def _rekey(self, provider: Provider, record: Record, transaction: Transaction) -> bool:
         """Send a record that came to another partition than its message's others on to the right one."""
@@ -98,7 +108,7 @@ class Normalizing:
         transaction.send(record.topic, key, record.value, headers, timestamp=record.timestamp)
         return True
 
-    def _join(self, normalized: Normalized, transaction: Transaction) -> None:
+    def _join(self, normalized: Normalized, transaction: Transaction, read: int | None) -> None:
         introduction = normalized.introduces
         tenant = str(normalized.outputs[0].value["tenant"])
         message = introduction.message_id if introduction else normalized.awaits
@@ -112,7 +122,7 @@ class Normalizing:
             row, released = introductions.park_or_complete(
                 row, normalized.outputs, transaction.now, self._waiting.wait_s, self._waiting.retention_s
             )
-        send(transaction, released)
+        send(transaction, released, read)
         self._put(key, row, transaction)
 
     def _put(self, key: bytes, row: introductions.Row | None, transaction: Transaction) -> None:

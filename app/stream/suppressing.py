@@ -14,9 +14,10 @@ from app.faust_batches import Batch, Record, Transaction
 from app.faust_batches.batch import partition_of
 from app.identity import canonical, recipient_key
 from app.stream.dead_letters import kept_headers
-from app.stream.envelope import decoded, is_replayed, send
+from app.stream.envelope import decoded, is_replayed, read_up_to, send
 from app.stream.health import ProviderHealthReader
 from app.stream.metrics import APPLIED, FORWARDED
+from app.stream.watermark import Watermark, raw_partitions
 from app.topics import Table, Topic
 from app.vocabulary import Confirmation
 
@@ -24,14 +25,23 @@ AGENT = "suppress"
 TABLE = Table.RECIPIENTS
 TOPICS = (Topic.DELIVERY_FAILED, Topic.DELIVERY_CONFIRMED, Topic.SUPPRESSION_REQUESTED)
 
+_ASKED = (str(Topic.SUPPRESSION_REQUESTED), "", -1)
+"""Requests with no webhook behind them, as a source beside the partitions of raw topics."""
+
 
 class Suppressing:
-    """The suppress agent's work on one partition."""
+    """The suppress agent's work on one partition.
 
-    def __init__(self, policy: Policy, health: ProviderHealthReader, partitions: int) -> None:
+    What it reads comes out of every partition of the raw topics, by three topics, and each way may be read at a speed
+    of its own. ``quiet_s``: one by which nothing came for so many seconds is taken to be read, and so are requests.
+    """
+
+    def __init__(self, policy: Policy, health: ProviderHealthReader, partitions: int, quiet_s: float) -> None:
         self._policy = policy
         self._health = health
         self._partitions = partitions
+        webhooks = ((str(topic), *origin) for topic in TOPICS for origin in raw_partitions(partitions))
+        self._read_up_to = Watermark([_ASKED, *webhooks], quiet_s)
 
     def process(self, batches: Sequence[Batch], transaction: Transaction) -> None:
         """Apply each record to its row; a row is decoded and encoded once for all of them."""
@@ -40,11 +50,12 @@ class Suppressing:
         failed: list[DeliveryFailed] = []
         confirmed: list[DeliveryConfirmed] = []
         for record, event in decoded(AGENT, batches, transaction):
-            if record.topic == Topic.SUPPRESSION_REQUESTED and self._forward(event, record, transaction):
-                continue
             if record.topic == Topic.DELIVERY_FAILED and is_replayed(record):
                 # a correction for consumers: the row counts as first judged, what follows from it comes as requests
                 APPLIED.labels(AGENT, "replayed").inc()
+                continue
+            self._note(event, record, transaction.now)
+            if record.topic == Topic.SUPPRESSION_REQUESTED and self._forward(event, record, transaction):
                 continue
             if event["recipient"]:
                 known = self._apply(event, record, rows, changed, transaction)
@@ -57,10 +68,12 @@ class Suppressing:
         for key in changed:
             self._put(key, rows[key], transaction)
         send(transaction, count_batch(failed, confirmed, self._policy))
+        if any(batch.reaches_end and batch.topic == Topic.SUPPRESSION_REQUESTED for batch in batches):
+            self._read_up_to.read_to_end(_ASKED, transaction.now)
 
     def moment(self, now: int) -> int | None:
-        """Return up to when what is due may be done."""
-        return now
+        """Return up to when all that concerns recipients has been read."""
+        return self._read_up_to.moment(now)
 
     def tend(self, table: str, keys: Sequence[bytes], moment: int, transaction: Transaction) -> None:  # noqa: ARG002 - there is one table
         """End the suppressions whose time is over; forget old good news, and old reports that named no recipient."""
@@ -75,6 +88,15 @@ class Suppressing:
                 transaction.put(TABLE, key, None)
             else:
                 self._put(key, row, transaction)
+
+    def _note(self, event: dict[str, Any], record: Record, now: int) -> None:
+        """Note how far a record says that its source was read."""
+        received_at = event["received_at"]
+        if received_at is None:
+            self._read_up_to.read(_ASKED, record.timestamp * 1000, now)
+        else:
+            source = (record.topic, event["raw_topic"], event["raw_partition"])
+            self._read_up_to.read(source, read_up_to(record, received_at), now)
 
     def _apply(
         self,

@@ -136,13 +136,13 @@ def _declare_agents(app: BatchApp, settings: Settings, rules: Rules, health: Pro
     waiting = normalizing.Waiting(int(settings.parked_wait_s), int(settings.parked_retention_days * SECONDS_PER_DAY))
 
     def normalize(_: int) -> normalizing.Normalizing:
-        return normalizing.Normalizing(waiting, overlay, settings.partitions)
+        return normalizing.Normalizing(waiting, overlay, settings.partitions, settings.quiet_s)
 
     def suppress(_: int) -> suppressing.Suppressing:
-        return suppressing.Suppressing(policy, health, settings.partitions)
+        return suppressing.Suppressing(policy, health, settings.partitions, settings.quiet_s)
 
     def credit(_: int) -> crediting.Crediting:
-        return crediting.Crediting(policy, settings.partitions, settings.credit_quiet_s)
+        return crediting.Crediting(policy, settings.partitions, settings.quiet_s)
 
     def alert(_: int) -> alerting.Alerting:
         return alerting.Alerting(policy, health)

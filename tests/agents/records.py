@@ -39,13 +39,14 @@ class Bench:
     """Topic, key, and value: decoded where the topic has a schema, else bytes."""
     headers: list[dict[str, bytes]] = field(default_factory=list)
 
-    def process(self, *records: Consumed, now: int = NOW) -> None:
+    def process(self, *records: Consumed, now: int = NOW, reaches_end: bool = False) -> None:
         """Hand over records, one batch for each topic in order of first appearance."""
         batches: dict[str, list[Consumed]] = {}
         for record in records:
             batches.setdefault(record.topic, []).append(record)
         transaction = Transaction(self.partition, self.tables, now, LIMITS)
-        self.processor.process([Batch(topic, self.partition, each) for topic, each in batches.items()], transaction)
+        handed = [Batch(topic, self.partition, each, reaches_end) for topic, each in batches.items()]
+        self.processor.process(handed, transaction)
         self._commit(transaction)
 
     def tick(self, now: int) -> None:
@@ -56,6 +57,15 @@ class Bench:
             keys = transaction.due(table, moment or 0, MOST_DUE)
             self.processor.tend(table, keys, moment or 0, transaction)
             self._commit(transaction)
+
+    def keep_quiet(self, now: int, seconds: int) -> int:
+        """Let the clock pass, five seconds at a time, and no records come; return the time then."""
+        end = now + seconds * SECOND
+        while now < end:
+            self.tick(now)
+            now += 5 * SECOND
+        self.tick(end)
+        return end
 
     def take(self) -> list[tuple[str, bytes | None, Any]]:
         """Return what was sent since the last call."""

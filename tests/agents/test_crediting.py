@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import permutations
 from typing import Any
 
@@ -19,14 +20,6 @@ QUIET_S = 600
 def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
     return Bench(Crediting(load_policy(None), partitions, QUIET_S), tables)
-
-
-def keep_quiet(account: Bench, now: int) -> int:
-    """Let the clock pass until every input counts as read; return the time then."""
-    for _ in range(QUIET_S // 5 + 1):
-        account.tick(now)
-        now += 5 * SECOND
-    return now
 
 
 def command(kind: str, amount: int, message: str = "", name: str = "", at: int = NOW) -> Consumed:
@@ -107,11 +100,11 @@ def test_an_open_reservation_is_reported_once_and_a_finished_message_leaves_the_
     account.process(command("grant", 100), command("reserve", 10, "open"), command("reserve", 10, "done"))
     account.process(entry("settle", "done"))
     figures(account)
-    keep_quiet(account, NOW + 71 * HOUR)
+    account.keep_quiet(NOW + 71 * HOUR, QUIET_S)
     assert figures(account) == []
-    keep_quiet(account, NOW + 73 * HOUR)
+    account.keep_quiet(NOW + 73 * HOUR, QUIET_S)
     assert figures(account) == [("reservation_stale", 100, 80, 10, 10)]
-    later = keep_quiet(account, NOW + 31 * DAY)
+    later = account.keep_quiet(NOW + 31 * DAY, QUIET_S)
     assert sorted(key for key, _ in account.tables[TABLE].items()) == [b"acme/teekrr", b"acme/teekrr\x1fopen"]
     account.process(command("reserve", 10, "done"), entry("settle", "done", at=later), now=later)
     assert figures(account) == [
@@ -134,13 +127,13 @@ def test_a_replay_in_which_inputs_are_behind_one_another_judges_nothing_too_earl
     for record in sorted([record for each in inputs for record in each], key=received):
         first.process(record, now=received(record))
         first.tick(received(record))
-    keep_quiet(first, now)
+    first.keep_quiet(now, QUIET_S)
     assert figures(first)[-1] == ("billed_after_failed", 1000, 910, 0, 90)
     for record in [each[0] for each in inputs] + [record for number in order for record in inputs[number][1:]]:
         now += SECOND
         replay.process(record, now=now)
         replay.tick(now)
-    keep_quiet(replay, now)
+    replay.keep_quiet(now, QUIET_S)
     assert "reservation_stale" not in {change[0] for change in figures(replay)}
     assert dict(replay.tables[TABLE].items()) == dict(first.tables[TABLE].items())
 
@@ -169,8 +162,22 @@ def test_a_worker_that_starts_judges_nothing_before_it_has_listened() -> None:
     after.tick(NOW + 99 * DAY)
     assert [change[0] for change in figures(after)] == ["granted"]
     after.process(entry("settle", "open", at=NOW + HOUR), now=NOW + 99 * DAY)
-    keep_quiet(after, NOW + 99 * DAY)
+    after.keep_quiet(NOW + 99 * DAY, QUIET_S)
     assert figures(after) == [("settled", 101, 91, 0, 10)]
+
+
+def test_sources_with_slow_clocks_hold_back_nothing_that_is_read_to_its_end() -> None:
+    """Reports say by a header how far their raw partition was read, commands lie in a partition of their own."""
+    slow = bench()
+    now = slow.keep_quiet(NOW, QUIET_S)
+    slow.process(entry("settle", "a", at=now - 3 * DAY), now=now)
+    assert slow.processor.moment(now) == now - 3 * DAY
+    slow.process(replace(entry("settle", "b", at=now - 3 * DAY), headers=[("read-up-to", b"%d" % now)]), now=now)
+    assert slow.processor.moment(now) == now
+    slow.process(command("grant", 1, at=now - 3 * DAY), now=now)
+    assert slow.processor.moment(now) == now - 3 * DAY
+    slow.process(command("grant", 2, name="other", at=now - 3 * DAY), now=now, reaches_end=True)
+    assert slow.processor.moment(now) == now - 5 * SECOND
 
 
 def test_a_record_of_an_account_in_a_foreign_partition_is_sent_on() -> None:

@@ -38,10 +38,10 @@ def bench(topic: str, partitions: int = 1) -> Bench:
     tables: dict[str, MemoryRows]
     if topic in normalizing.TOPICS:
         tables = {normalizing.TABLE: MemoryRows()}
-        return Bench(normalizing.Normalizing(WAITING, NO_OVERLAY, partitions), tables)
+        return Bench(normalizing.Normalizing(WAITING, NO_OVERLAY, partitions, 60), tables)
     if topic in suppressing.TOPICS:
         tables = {suppressing.TABLE: MemoryRows()}
-        return Bench(suppressing.Suppressing(POLICY, ProviderHealthReader({}), partitions), tables)
+        return Bench(suppressing.Suppressing(POLICY, ProviderHealthReader({}), partitions, 60), tables)
     if topic in crediting.TOPICS:
         tables = {crediting.TABLE: MemoryRows()}
         return Bench(crediting.Crediting(POLICY, partitions, 600), tables)

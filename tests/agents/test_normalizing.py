@@ -14,6 +14,8 @@ from app.raw_records import headers
 from app.stream.normalizing import TABLE, Normalizing, Waiting
 from tests.agents.records import NOW, SECOND, Bench, Consumed
 
+DAY = 24 * 3600 * SECOND
+QUIET_S = 30
 WAITING = Waiting(wait_s=60, retention_s=1000)
 MESSAGE = "tx_01htjet67afxhta23j7dtekneh"
 CREATED: dict[str, Any] = {
@@ -43,9 +45,18 @@ def raw(
     return Consumed(topic, 0, offset, MESSAGE.encode(), value, found)
 
 
-def bench(tables: dict[str, MemoryRows] | None = None, partitions: int = 1, overlay: Overlay = NO_OVERLAY) -> Bench:
+def bench(
+    tables: dict[str, MemoryRows] | None = None,
+    partitions: int = 1,
+    overlay: Overlay = NO_OVERLAY,
+    quiet_s: float = 0,
+) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Normalizing(WAITING, overlay, partitions), tables)
+    return Bench(Normalizing(WAITING, overlay, partitions, quiet_s), tables)
+
+
+def received(at: int) -> list[tuple[str, bytes]]:
+    return headers("acme", at, "test", verified=True, account="")
 
 
 def failures(sent: list[tuple[str, bytes | None, Any]]) -> list[tuple[bytes | None, str, str]]:
@@ -96,6 +107,61 @@ def test_a_message_is_forgotten_after_its_retention() -> None:
     assert len(list(forgetful.tables[TABLE].items())) == 1
     forgetful.tick(NOW + 1001 * SECOND)
     assert list(forgetful.tables[TABLE].items()) == []
+
+
+def test_after_a_stop_a_parked_failure_waits_for_what_lies_unread() -> None:
+    """It was due while no worker ran; what names its recipient had come in meanwhile, behind other webhooks."""
+    before = bench()
+    before.process(raw(FAILED))
+    now = NOW + DAY
+    after = bench(dict(before.tables), quiet_s=QUIET_S)
+    after.tick(now)
+    after.process(raw({**CREATED, "type": "other"}, found=received(NOW + 10 * SECOND)), now=now)
+    now = after.keep_quiet(now, QUIET_S - 1)
+    after.process(raw({**CREATED, "type": "other"}, found=received(NOW + 20 * SECOND)), now=now)
+    after.keep_quiet(now, QUIET_S - 1)
+    assert failures(after.take()) == []
+    after.process(raw(CREATED, offset=3, found=received(NOW + 30 * SECOND)), now=now)
+    assert failures(after.take()) == [(b"acme/+33612345678", "+33612345678", "invalid_recipient")]
+
+
+def test_an_idle_worker_sends_what_is_parked_after_the_quiet_time() -> None:
+    """No record need come for it."""
+    before = bench()
+    before.process(raw(FAILED))
+    after = bench(dict(before.tables), quiet_s=QUIET_S)
+    now = after.keep_quiet(NOW + DAY, QUIET_S - 1)
+    assert after.take() == []
+    after.tick(now + SECOND)
+    assert len(failures(after.take())) == 1
+    assert after.headers[-1]["read-up-to"] == b"%d" % (now + SECOND)
+
+
+def test_a_slow_clock_holds_nothing_back_once_its_partition_is_read_to_the_end() -> None:
+    """The gateway that received it lags three days."""
+    slow = bench(quiet_s=QUIET_S)
+    now = slow.keep_quiet(NOW, QUIET_S)
+    slow.process(raw(FAILED, found=received(now - 3 * DAY)), now=now)
+    assert slow.processor.moment(now) == now - 3 * DAY
+    slow.process(raw(FAILED, found=received(now - 3 * DAY)), now=now, reaches_end=True)
+    assert slow.processor.moment(now) == now - 5 * SECOND
+    for _ in range(20):
+        now += 5 * SECOND
+        slow.process(raw(FAILED, found=received(now - 3 * DAY)), now=now, reaches_end=True)
+        slow.tick(now)
+    assert len(failures(slow.take())) == 1
+
+
+def test_outputs_say_how_far_their_raw_partition_was_read() -> None:
+    """Where that is later than the receipt of the webhook itself: of the last in its partition, and after it."""
+    happy = bench()
+    records = [raw(CREATED, offset=n, found=received(NOW - (3 - n) * DAY)) for n in range(3)]
+    happy.process(*records, reaches_end=True)
+    happy.process(raw({**CREATED, "id": "evt_9"}, offset=3, found=received(NOW - 2 * DAY)), now=NOW + SECOND)
+    happy.process(raw({**CREATED, "id": "evt_8"}, offset=4, found=received(NOW + SECOND)), now=NOW + SECOND)
+    told = [found.get("read-up-to") for found in happy.headers]
+    end = b"%d" % (NOW - 5 * SECOND)
+    assert told == [None, None, end, end, None]
 
 
 def test_what_cannot_be_read_becomes_a_dead_letter_with_its_bytes_and_the_reason() -> None:

@@ -14,6 +14,7 @@ from app.stream.suppressing import TABLE, Suppressing
 from app.vocabulary import Attribution, Confidence, Permanence, Reason
 from tests.agents.records import NOW, SECOND, Bench, Consumed
 
+QUIET_S = 30
 PERSON = "+33612345678"
 DAY = 24 * 3600 * SECOND
 
@@ -26,9 +27,11 @@ class Health(ProviderHealthReader):
         self._outages = dict.fromkeys(degraded, Outages((Outage(0, None),)))
 
 
-def bench(tables: dict[str, MemoryRows] | None = None, *degraded: Route, partitions: int = 1) -> Bench:
+def bench(
+    tables: dict[str, MemoryRows] | None = None, *degraded: Route, partitions: int = 1, quiet_s: float = 0
+) -> Bench:
     tables = tables or {TABLE: MemoryRows()}
-    return Bench(Suppressing(load_policy(None), Health(*degraded), partitions), tables)
+    return Bench(Suppressing(load_policy(None), Health(*degraded), partitions, quiet_s), tables)
 
 
 def failure(number: int, attribution: str, permanence: str, reason: str, at: int = NOW, **more: Any) -> DeliveryFailed:  # noqa: ANN401 - any field
@@ -124,6 +127,96 @@ def test_a_suppression_ends_on_time_in_a_row_that_nobody_touches() -> None:
     assert changes(after) == [("sms", "allowed", "", "expiry")]
     after.tick(NOW + 31 * DAY)
     assert changes(after) == []
+
+
+def webhook(number: int, raw: tuple[str, int], at: int, topic: str = "delivery.failed", **more: Any) -> Consumed:  # noqa: ANN401 - any field
+    """Return what became of a webhook in a raw partition: unless told otherwise, nothing that suppresses."""
+    event: Any = failure(number, Attribution.SENDER, Permanence.PERMANENT, Reason.UNKNOWN, at, kind="read")
+    event |= {"raw_topic": raw[0], "raw_partition": raw[1], **more}
+    names = [field["name"] for field in avro._codec_schema(topic)["fields"]]
+    return record(topic, {name: event[name] for name in names})
+
+
+STOP = {"attribution": Attribution.RECIPIENT, "reason": Reason.RECIPIENT_OPTED_OUT}
+
+
+@pytest.mark.parametrize("behind", [("raw.prelude", 1), ("raw.treble", 0)])
+def test_after_a_stop_no_suppression_ends_while_failures_lie_unread(behind: tuple[str, int]) -> None:
+    """One that makes it last for ever came in before its end, and its raw partition is read last of all."""
+    before = bench()
+    before.process(record("delivery.failed", GONE))
+    before.take()
+    end, now = NOW + 30 * DAY, NOW + 40 * DAY
+    after = bench(dict(before.tables), partitions=2, quiet_s=QUIET_S)
+    after.tick(now)
+    for hour in range(48):
+        now += SECOND
+        # another partition is read to the present at once, and so is this one as far as deliveries tell
+        after.process(webhook(3 * hour + 10, ("raw.prelude", 0), now - SECOND), now=now)
+        after.process(webhook(3 * hour + 11, behind, now, "delivery.confirmed"), now=now)
+        after.process(webhook(3 * hour + 12, behind, end - (50 - hour) * 3600 * SECOND), now=now)
+        after.tick(now)
+    assert changes(after) == []
+    after.process(webhook(9, behind, end - 3600 * SECOND, **STOP), now=now)
+    after.keep_quiet(now, QUIET_S)
+    assert changes(after) == [("sms", "suppressed", "recipient_opted_out", "opt_out")]
+
+
+@pytest.mark.parametrize(
+    ("prolonged", "told"),
+    [(True, ("suppressed", "recipient_opted_out", "opt_out")), (False, ("allowed", "", "expiry"))],
+)
+def test_an_event_of_a_backlog_does_not_end_a_suppression_either(prolonged: bool, told: tuple[str, str, str]) -> None:  # noqa: FBT001 - a parameter
+    """What prolongs it may lie behind; where nothing does, the end is told once all is read."""
+    before = bench()
+    before.process(record("delivery.failed", GONE))
+    before.take()
+    end, now = NOW + 30 * DAY, NOW + 40 * DAY
+    after = bench(dict(before.tables), quiet_s=QUIET_S)
+    gone = {"attribution": Attribution.RECIPIENT, "reason": Reason.INVALID_RECIPIENT}
+    after.process(webhook(2, ("raw.prelude", 0), end - 7 * DAY, **gone), now=now)
+    assert changes(after) == []
+    if prolonged:
+        after.process(webhook(3, ("raw.prelude", 0), end - 6 * DAY, **STOP), now=now)
+    after.keep_quiet(now, QUIET_S)
+    assert changes(after) == [("sms", *told)]
+
+
+def test_an_idle_worker_ends_suppressions_after_the_quiet_time() -> None:
+    """No record need come for it."""
+    before = bench()
+    before.process(record("delivery.failed", GONE))
+    before.take()
+    after = bench(dict(before.tables), quiet_s=QUIET_S)
+    now = after.keep_quiet(NOW + 30 * DAY, QUIET_S - 1)
+    assert changes(after) == []
+    after.tick(now + SECOND)
+    assert changes(after) == [("sms", "allowed", "", "expiry")]
+
+
+def test_a_source_with_a_slow_clock_holds_back_nothing_that_is_read_to_its_end() -> None:
+    """A raw partition by the header that tells of it, requests by their own partition."""
+    slow = bench(quiet_s=QUIET_S)
+    now = slow.keep_quiet(NOW, QUIET_S)
+    lagging = webhook(1, ("raw.teekrr", 0), now - 3 * DAY)
+    asked = replace(record("suppression.requested", {**REQUEST, "recipient": PERSON}), timestamp=NOW // 1000 - 9000)
+    slow.process(lagging, now=now)
+    assert slow.processor.moment(now) == now - 3 * DAY
+    slow.process(replace(lagging, headers=[("read-up-to", b"%d" % now)]), now=now)
+    assert slow.processor.moment(now) == now
+    slow.process(asked, now=now)
+    assert slow.processor.moment(now) == NOW - 9000_000
+    slow.process(asked, now=now, reaches_end=True)
+    assert slow.processor.moment(now) == now - 5 * SECOND
+
+
+def test_a_correction_by_a_replay_holds_nothing_back() -> None:
+    """It brings the receipt of its webhook, which was read long ago."""
+    happy = bench(quiet_s=QUIET_S)
+    now = happy.keep_quiet(NOW, QUIET_S)
+    old = webhook(1, ("raw.teekrr", 0), now - 3 * DAY)
+    happy.process(replace(old, headers=[("replayed", b"1.0")]), now=now)
+    assert happy.processor.moment(now) == now
 
 
 def test_a_degraded_provider_holds_nothing_transient_against_a_recipient() -> None:
@@ -246,7 +339,7 @@ def test_a_dry_run_is_told_on_a_topic_of_its_own() -> None:
     """Failures there, opt-outs where everybody reads; ids and topics agree in the headers, too."""
     policy = parse_policy('[dry_run]\ntenants = ["acme"]', "p.toml")
     tables: dict[str, MemoryRows] = {TABLE: MemoryRows()}
-    trial = Bench(Suppressing(policy, Health(), 1), tables)
+    trial = Bench(Suppressing(policy, Health(), 1, 0), tables)
     stop = failure(2, Attribution.RECIPIENT, Permanence.PERMANENT, Reason.RECIPIENT_OPTED_OUT)
     trial.process(record("delivery.failed", GONE), record("delivery.failed", stop, 1))
     sent = trial.take()

@@ -85,7 +85,7 @@ def deployment(
         "policy_file": str(policy),
         # an event whose recipient is not known waits to the end: how long would depend on the clock
         "parked_wait_s": "86400",
-        "credit_quiet_s": str(quiet_s),
+        "quiet_s": str(quiet_s),
     }
     settings = Settings.model_validate(values)
     return Deployment(settings, {f"UNDELIVERED_{name.upper()}": value for name, value in values.items()}, folder)

@@ -30,7 +30,7 @@ class Watch:
         self._say = say
         self._webhooks = max(1, sum(webhook.provider in _COUNTED for webhook in load.webhooks))
         self._told_at = time.monotonic()
-        self._quiet_s = version.settings.credit_quiet_s + _STALLED_S
+        self._quiet_s = version.settings.quiet_s + _STALLED_S
         """After the last record all inputs count as read, also by a worker that has just started."""
         self.faults_left = 0
 

@@ -20,7 +20,8 @@ def test_settings_come_from_the_demo_alone_and_nothing_of_it_stays(
         settings, addresses, secrets = product.settings, product.addresses, product.secrets
 
     assert os.environ == before
-    assert (settings.partitions, settings.replication, settings.parked_wait_s) == (4, 1, 4.0)
+    assert (settings.partitions, settings.replication) == (4, 1)
+    assert (settings.parked_wait_s, settings.quiet_s) == (4.0, 2.0)
     assert {name: (each.tenant, each.provider) for name, each in settings.endpoints.items()} == {
         "acme-teekrr": ("acme", Provider.TEEKRR),
         "acme-webex-interact": ("acme", Provider.WEBEX_INTERACT),

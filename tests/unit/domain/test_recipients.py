@@ -452,11 +452,14 @@ def test_expiry_is_announced_once_when_its_time_comes() -> None:
 
 
 def test_an_event_that_comes_after_the_end_finds_it_over() -> None:
-    """What ends it is its time, whatever the event that came before the clock was looked at."""
+    """What ends it is its time, whatever the event that came before the clock was looked at; it is told when it was."""
     row = decode_row(None)
     apply(row, gone("e1", T0), now=T0)
     end = T0 + 90 * DAY
-    assert changes(row, asked("l", end + HOUR, "lift"), now=end + HOUR) == [allowed(end, "expiry")]
+    assert changes(row, asked("l", end + HOUR, "lift"), now=end + HOUR) == []
+    [told] = expire(row, KEY, POLICY, end).outputs
+    assert (told.value["state"], told.value["since"], told.value["cause"]) == ("allowed", end, "expiry")
+    assert expire(row, KEY, POLICY, end + HOUR).outputs == ()
 
 
 def test_of_suppressions_that_end_together_the_weightier_is_announced() -> None:

@@ -1,13 +1,16 @@
 """One record or one row that raises is put aside, and its neighbours take effect once."""
 
+from collections.abc import Sequence
+
 import pytest
 from aiokafka import TopicPartition
 
 from app.errors import StoreError
+from app.faust_batches import Batch, Transaction
 from app.faust_batches.rows.memory import MemoryRows
 from app.faust_batches.transaction import Row
 from app.faust_batches.wire.offsets import Gap
-from tests.unit.faust_batches.small_work import TABLE, Taken, batch, new_task, values
+from tests.unit.faust_batches.small_work import TABLE, Counting, Taken, batch, new_task, values
 
 
 def test_a_record_that_raises_is_put_aside_and_its_neighbours_count_once() -> None:
@@ -18,6 +21,21 @@ def test_a_record_that_raises_is_put_aside_and_its_neighbours_count_once() -> No
     assert transaction.get(TABLE, b"k") == b"2"
     assert values(transaction.outputs) == {"output": [b"+", b"-"], "dead": [b"count KeyError"]}
     assert task.positions == {TopicPartition("input", 0): 7}
+
+
+def test_only_the_last_record_of_a_batch_reaches_the_end_of_its_partition(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where each is processed alone, since one of them raises."""
+    seen: list[tuple[int, bool]] = []
+
+    def process(_: Counting, batches: Sequence[Batch], transaction: Transaction) -> None:
+        seen.extend((len(each.records), each.reaches_end) for each in batches)
+        original(_, batches, transaction)
+
+    original = Counting.process
+    monkeypatch.setattr(Counting, "process", process)
+    task = new_task()
+    task.process(batch(Taken(4), Taken(5, b"poison"), Taken(6))._replace(reaches_end=True), task.begin())
+    assert seen == [(3, True), (1, False), (1, False), (1, True)]
 
 
 def test_an_output_that_is_too_large_is_a_record_that_raises() -> None:
