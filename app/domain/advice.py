@@ -84,8 +84,8 @@ RECORD_FAILED = Advice(
 )
 ROW_FAILED = Advice(
     "Agent {agent} failed on a row of table {table} that was due ({error} at {place}); the row stays as it is.",
-    "Have the software corrected at that place and restart the workers, or mend the row from its copy in dead.letter: "
-    "the operating page has the recipe.",
+    "Have the software corrected at that place, or mend the row from its copy in dead.letter: the operating page has "
+    "the recipe. It is tried again a day later.",
 )
 GAP = Advice(
     "Agent {agent} never processed {topic}/{partition} from offset {committed} up to {resumed_at}: they were deleted "

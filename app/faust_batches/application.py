@@ -52,7 +52,7 @@ class BatchTable(faust.Table[bytes, bytes]):
         """Start nothing: the rows are recovered in bulk."""
 
     async def on_rebalance(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: see :class:`app.faust_batches.tasks.Tasks`."""
+        """Do nothing: see :class:`app.faust_batches.assignment.BatchRecovery`."""
 
 
 class BatchApp(faust.App):

@@ -1,4 +1,4 @@
-"""What happens on an assignment, in this order: fence, recover, process; and what makes it happen again."""
+"""The take-over at an assignment: fence, recover, start, in this order; and what makes it happen again."""
 
 import asyncio
 import logging
@@ -134,7 +134,7 @@ class BatchRecovery(Service):
         log.info("worker ready: %s", app.partition_tasks.summary())
 
     async def _guard(self, work: Work) -> None:
-        """Tell apart what moves partitions from what ends the worker: the next owner starts from what is committed."""
+        """Run the work; tell apart errors after which partitions are taken over anew, and those that end the worker."""
         try:
             await work.run()
         except FencedError as error:

@@ -67,7 +67,7 @@ class Rows(Protocol):
 
 
 class Processor(Protocol):
-    """The work of one agent on one partition: made anew after each recovery, called by one task only.
+    """The work of one agent on one partition: made anew at each take-over, called by one task only.
 
     It keeps nothing between two calls that follows from a transaction: what a call changed may be dropped, and its
     records may come again.
@@ -100,7 +100,7 @@ class Incidents(Protocol):
     def put_row_aside(
         self, agent: str, table: str, key: bytes, row: bytes, error: Exception, transaction: Transaction
     ) -> None:
-        """Keep a copy of a row for which work by the clock raised; the row stays, and is not due any more."""
+        """Keep a copy of a row for which work by the clock raised; the row stays, and is due again in a day."""
 
     def gap(
         self, agent: str, topic: str, partition: int, committed: int, resumed_at: int, transaction: Transaction

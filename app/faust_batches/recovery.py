@@ -53,7 +53,7 @@ async def read_changelogs(
 
 
 class _Reading:
-    """Takes over what comes, and knows when all of it has."""
+    """Applies what comes, and knows when all of it has."""
 
     def __init__(self, rows_of: Mapping[TopicPartition, PartitionRows], ends: Mapping[TopicPartition, int]) -> None:
         self._rows_of = rows_of
@@ -62,7 +62,7 @@ class _Reading:
         self.records = 0
 
     def take(self, fetched: Fetched) -> None:
-        """Take over rows; commit markers occupy offsets, so that the position tells how far it is."""
+        """Apply rows; commit markers occupy offsets, so that the position tells how far it is."""
         tp = fetched.partition
         self._rows_of[tp].apply(_changes(fetched.records), fetched.next_offset)
         self.records += len(fetched.records)
@@ -72,7 +72,7 @@ class _Reading:
         reached("recovering")
 
     async def room(self) -> None:
-        """Wait for nothing: rows are taken over at once."""
+        """Wait for nothing: rows are applied at once."""
 
     async def wait(self, following: asyncio.Task[None], patience_s: float) -> None:
         """Wait for the end; raises what ends the reading before, or RetriesExhaustedError when nothing comes."""

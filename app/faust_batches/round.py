@@ -50,7 +50,7 @@ class Round:
         self._keep(task, transaction)
 
     def _keep(self, task: Task, transaction: Transaction) -> None:
-        """Take over a transaction of a task if there is anything in it."""
+        """Add a task's transaction if there is anything in it."""
         if not transaction.empty:
             self._transactions[task] = transaction
             self.urgent |= not task.patient
@@ -65,7 +65,7 @@ class Round:
             for table, changed in task.freeze(transaction).items():
                 rows[task, table] = changed
             if not any(tp in self._offsets for tp in task.positions):
-                # the clock alone changed it: its position, committed again, is what a zombie's commit would fail at
+                # the clock alone changed it: its position, committed again, is what fences it
                 tp, offset = next(iter(task.positions.items()))
                 self._offsets[tp] = offset
         return FrozenRound(outputs, rows, self._offsets, self.records)
@@ -100,7 +100,7 @@ class FrozenRound:
         return Written(batches, self._offsets)
 
     def apply(self, ends: Mapping[TopicPartition, int | None], changelogs: Mapping[str, str]) -> None:
-        """Take its rows over into the stores; ``ends``: where the changelogs end with it."""
+        """Apply its rows to the stores; ``ends``: where the changelogs end with it."""
         for task, table in self._rows:
             task.apply(table, ends[TopicPartition(changelogs[table], task.id.partition)])
 

@@ -75,7 +75,7 @@ class Arrivals:
         await self._room.wait()
 
     def close(self) -> None:
-        """Forget what waits, and let nobody wait for room: there will be none."""
+        """Forget what waits, and let nobody wait for room any more."""
         self._batches.clear()
         self._room.set()
         self.wake.set()
@@ -85,8 +85,8 @@ class Rounds:
     """Runs the tasks of one assignment, from its recovery until partitions move.
 
     Rows, outputs and offsets of a round are frozen before its commit begins; while it is being committed the next one
-    is reduced upon its rows. A commit that fails takes both with it. So a round is as long as the commit before it
-    takes, which is short, since the sockets have their turn after each slice.
+    is reduced upon its rows. A commit that fails takes both with it. Under load a round holds what arrived while the
+    one before was committed; commits are short, since the sockets have their turn after each slice.
     """
 
     def __init__(

@@ -13,12 +13,14 @@ from app.faust_batches.rows import PartitionRows
 from app.faust_batches.transaction import Changes, Covered, SizeLimits, Transaction
 from app.faust_batches.wire.offsets import Gap
 
+_LOOK_AGAIN = 24 * 3600 * 1_000_000
+"""Microseconds until a row that was put aside is tried again: the software may have been mended."""
 MOST_DUE = 1000
 """Rows of a table looked at in one tick, so that a flood of them does not hold up the records behind it."""
 
 
 class TaskId(NamedTuple):
-    """Names a task."""
+    """Names a task: an agent's work on one partition number."""
 
     agent: str
     partition: int
@@ -33,7 +35,7 @@ class AgentDeclaration(NamedTuple):
     new_processor: Callable[[int], Processor]
     """Makes the processor of one partition."""
     patient: bool = False
-    """Nobody waits for what it does: it goes into the next commit that others need, or into one of its own later."""
+    """Nobody waits for what it does: it goes with the next commit that others need, or a little later alone."""
 
 
 class Task:
@@ -75,7 +77,7 @@ class Task:
         return changed
 
     def apply(self, table: str, position: int | None) -> None:
-        """Take over the rows of a table that were committed, with the changelog position that they stand for."""
+        """Apply the rows of a table that were committed, with the changelog position that they stand for."""
         rows = self.rows[table]
         rows.apply(self._committing[table], rows.position if position is None else position)
         self._committing[table] = {}
@@ -135,7 +137,7 @@ class Task:
             with _savepoint(transaction) as upon:
                 if row is not None:
                     self._incidents.put_row_aside(self.id.agent, table, key, row, error, upon)
-                upon.put(table, key, row)
+                upon.put(table, key, row, moment + _LOOK_AGAIN)
 
     def tell_gap(self, gap: Gap, transaction: Transaction) -> None:
         """Tell of records that nobody will process."""

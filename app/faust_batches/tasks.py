@@ -19,7 +19,7 @@ from app.faust_batches.rows import PartitionRows, TableStore
 from app.faust_batches.task import AgentDeclaration, Task, TaskId
 from app.faust_batches.transaction import SizeLimits
 from app.faust_batches.wire.brokers import Brokers
-from app.faust_batches.wire.offsets import Extent, Starts, extents, stable_offsets, starts
+from app.faust_batches.wire.offsets import Extent, Gap, Starts, extents, stable_offsets, starts
 from app.faust_batches.wire.producer import RoundProducer
 from app.faust_batches.wire.protocol import Membership
 from app.faust_batches.work import Work
@@ -86,7 +86,7 @@ class Tasks:
         return ", ".join(f"{agent} {partitions}" for agent, partitions in owned.items()) or "no partitions"
 
     async def take_over(self, assignment: Iterable[TopicPartition], member: Membership) -> None:
-        """Fence older owners, recover the rows, and find out where the input partitions are to be read from.
+        """Fence older owners, recover the rows, and find where the input partitions are to be read from.
 
         In this order: end what older owners left open, wait until offsets are stable, read changelogs to their ends.
         From the second step on nobody who was assigned these partitions before can change anything.
@@ -163,8 +163,13 @@ class Tasks:
             )
         if self._environment.lost_offsets == "beginning":
             return found
-        ends = {tp: extent.end for tp, extent in inputs.items() if tp.partition in forgotten and tp in found.fresh}
-        return found._replace(positions={**found.positions, **ends})
+        skipped = [
+            Gap(tp, extent.beginning, extent.end)
+            for tp, extent in inputs.items()
+            if tp.partition in forgotten and tp in found.fresh and extent.beginning < extent.end
+        ]
+        ends = {gap.partition: gap.resumed_at for gap in skipped}
+        return found._replace(positions={**found.positions, **ends}, gaps=(*found.gaps, *skipped))
 
     def _forgotten(self, found: Starts, rows_of: Mapping[TopicPartition, PartitionRows]) -> set[int]:
         """Return the partition numbers without any committed offset that have rows all the same."""

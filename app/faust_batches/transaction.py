@@ -89,7 +89,7 @@ class Transaction:
         )
 
     def absorb(self, done: "Transaction") -> None:
-        """Take over what was done upon a savepoint of this one."""
+        """Add what was done upon a savepoint of this one."""
         for at, records in done.outputs.items():
             self.outputs.setdefault(at, []).extend(records)
         for table, changed in done.rows.items():

@@ -29,7 +29,7 @@ class MemoryRows:
         return self._due.due(until, limit)
 
     def apply(self, changes: Changes, position: int) -> None:
-        """Take over committed rows."""
+        """Apply committed rows."""
         rows, set_due = self._rows, self._due.set
         for key, row in changes.items():
             if row is None:

@@ -29,7 +29,7 @@ class PartitionRows(Layer, Protocol):
         """Every row, in no order."""
 
     def apply(self, changes: Changes, position: int) -> None:
-        """Take over committed rows."""
+        """Apply committed rows."""
 
     def clear(self) -> None:
         """Forget everything: the changelog no longer holds what these rows stand for."""

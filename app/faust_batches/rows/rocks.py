@@ -76,7 +76,7 @@ class RocksRows:
         return found
 
     def apply(self, changes: Changes, position: int) -> None:
-        """Take over committed rows and their position in one write."""
+        """Apply committed rows and their position in one write."""
         from rocksdict import WriteBatch  # noqa: PLC0415 - an optional dependency
 
         self.position = max(self.position, position)

@@ -1,1 +1,1 @@
-"""What goes over the wire to the brokers beside what aiokafka's consumer does: one transaction for each round."""
+"""What a worker asks of the brokers beside being in its group: transactions, offsets and fetches."""

@@ -12,6 +12,9 @@ from app.faust_batches.transaction import Row
 from app.faust_batches.wire.offsets import Gap
 from tests.unit.faust_batches.small_work import TABLE, Counting, Taken, batch, new_task, values
 
+HOUR = 3_600_000_000
+"""Microseconds."""
+
 
 def test_a_record_that_raises_is_put_aside_and_its_neighbours_count_once() -> None:
     """Also those of its batch that had been counted before it raised."""
@@ -56,14 +59,19 @@ def test_a_failing_store_is_no_record_that_raises() -> None:
 
 
 def test_a_row_that_raises_is_put_aside_once_and_stays() -> None:
-    """It is not due any more; the others that were due are done."""
+    """It is tried again a day later; the others that were due are done."""
     rows = MemoryRows()
     rows.apply({b"good": Row(b"2", 1), b"poison": Row(b"?", 1)}, 1)
     task = new_task(rows)
     transaction = task.begin()
     task.tick(transaction)
     assert values(transaction.outputs) == {"dead": [b"?ValueError"]}
-    assert transaction.rows[TABLE] == {b"good": Row(b"4", None), b"poison": Row(b"?", None)}
+    assert transaction.rows[TABLE][b"good"] == Row(b"4", None)
+    poison = transaction.rows[TABLE][b"poison"]
+    assert poison is not None
+    assert poison.value == b"?"
+    assert transaction.due(TABLE, transaction.now + 23 * HOUR, 9) == []
+    assert transaction.due(TABLE, transaction.now + 25 * HOUR, 9) == [b"poison"]
     task.tick(transaction)
     assert len(transaction.outputs[("dead", None)]) == 1
 
