@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 CRASH_GRACE_S = 10.0
 """How long a crashing worker may take to leave its group before the process is ended."""
 CRASH_EXIT_CODE = 70
+STOP_GRACE_S = 9.0
+"""How long an orderly stop may take before the process is ended: brokers may be away."""
 _WAITING_ROUNDS = 1
 """So many full rounds may wait beside the one that is reduced."""
 
@@ -136,7 +138,8 @@ class BatchApp(faust.App):
         await super()._on_partitions_revoked(revoked)
 
     async def on_stop(self) -> None:
-        """End the transaction under way, then leave the group."""
+        """End the transaction under way, then leave the group; the process ends in time, whatever brokers do."""
+        self._end_process_after(STOP_GRACE_S, 0)
         await cast("Any", self.tables).recovery.release()
         await super().on_stop()
         await self.partition_tasks.close()
@@ -147,7 +150,17 @@ class BatchApp(faust.App):
         An orderly stop may hang on the very broker that failed, so the process ends by itself after a while.
         """
         log.critical("stopping: %s: %s", type(reason).__name__, reason, exc_info=reason)
-        watchdog = threading.Timer(CRASH_GRACE_S, os._exit, (CRASH_EXIT_CODE,))
+        self._end_process_after(CRASH_GRACE_S, CRASH_EXIT_CODE)
+        await super().crash(reason)
+
+    @staticmethod
+    def _end_process_after(seconds: float, code: int) -> None:
+        """End the process if it has not ended by then: a successor ends what it leaves open."""
+
+        def end() -> None:
+            log.warning("the brokers do not answer: ending without them")
+            os._exit(code)
+
+        watchdog = threading.Timer(seconds, end)
         watchdog.daemon = True
         watchdog.start()
-        await super().crash(reason)

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 _MOST_MIGRATIONS = 20
 """In a row, without a commit between them: beyond that something is wrong that going on does not mend."""
 _PAUSE_S = 0.2
+_STOP_DRAIN_S = 4.0
+"""How long a commit may take when the worker is to stop: what was not committed is done again by the next owner."""
 
 
 class BatchRecovery(Service):
@@ -40,6 +42,7 @@ class BatchRecovery(Service):
         self._taking_over: asyncio.Task[Any] | None = None
         self._running: asyncio.Task[None] | None = None
         self._rebalancing = False
+        self._releasing = asyncio.Lock()
         self._migrations = 0
 
     async def begin_rebalance(self) -> None:
@@ -53,11 +56,13 @@ class BatchRecovery(Service):
         When this returns our last transaction has ended, or is for the next owner to end.
         """
         self._changes += 1
-        if self._taking_over is not None:
-            self._taking_over.cancel()
-            await asyncio.wait([self._taking_over])
-        running, self._running = self._running, None
-        await self.app.partition_tasks.drain(running)
+        # whoever asks while somebody lets go already waits for the same end
+        async with self._releasing:
+            if self._taking_over is not None:
+                self._taking_over.cancel()
+                await asyncio.wait([self._taking_over])
+            running, self._running = self._running, None
+            await self.app.partition_tasks.drain(running, _STOP_DRAIN_S if self.app.should_stop else None)
 
     def on_partitions_revoked(self, revoked: set[TP]) -> None:  # noqa: ARG002 - called by Faust's TableManager
         """Say that the tables are not to be trusted until the next assignment."""
@@ -143,7 +148,8 @@ class BatchRecovery(Service):
             # not here: migrating waits for this very task to end
             self.add_future(self._migrate(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing may be committed after it
-            await self.app.crash(error)
+            if not self.app.should_stop:
+                await self.app.crash(error)
 
     async def _migrate(self, error: FencedError) -> None:
         """Let go of everything, and take over again what is ours: as a member anew where the group has let us go."""

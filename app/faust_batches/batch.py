@@ -41,6 +41,9 @@ class Record(Protocol):
         """Headers in order; a name may come twice."""
 
 
+_USUAL_BYTES = 4096
+
+
 class Batch(NamedTuple):
     """Records of one partition, in their order."""
 
@@ -49,6 +52,11 @@ class Batch(NamedTuple):
     records: Sequence[Record]
     reaches_end: bool = False
     """Nothing more was in the partition when these were fetched."""
+
+    @property
+    def load(self) -> int:
+        """How much memory it takes, as a number of records of usual size."""
+        return sum(1 + len(record.value or b"") // _USUAL_BYTES for record in self.records)
 
     @property
     def next_offset(self) -> int:

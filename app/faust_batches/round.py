@@ -18,8 +18,8 @@ class Round:
     def __init__(self) -> None:
         self._transactions: dict[Task, Transaction] = {}
         self._offsets: dict[TopicPartition, int] = {}
-        self.records = 0
-        """Input records in it."""
+        self.load = 0
+        """Of its input (:attr:`Batch.load`)."""
         self.urgent = False
         """Somebody waits for its commit."""
 
@@ -34,7 +34,7 @@ class Round:
             transaction = self._transactions[task] = task.begin()
         task.process(batch, transaction)
         self._offsets[TopicPartition(batch.topic, batch.partition)] = batch.next_offset
-        self.records += len(batch.records)
+        self.load += batch.load
         self.urgent |= not task.patient
 
     def tick(self, task: Task) -> None:
@@ -68,7 +68,7 @@ class Round:
                 # the clock alone changed it: its position, committed again, is what fences it
                 tp, offset = next(iter(task.positions.items()))
                 self._offsets[tp] = offset
-        return FrozenRound(outputs, rows, self._offsets, self.records)
+        return FrozenRound(outputs, rows, self._offsets)
 
 
 class FrozenRound:
@@ -79,12 +79,10 @@ class FrozenRound:
         outputs: Mapping[tuple[str, int | None], list[Outgoing]],
         rows: Mapping[tuple[Task, str], Changes],
         offsets: Mapping[TopicPartition, int],
-        records: int,
     ) -> None:
         self._outputs = outputs
         self._rows = rows
         self._offsets = offsets
-        self.records = records
 
     @property
     def topics(self) -> set[str]:

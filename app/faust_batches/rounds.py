@@ -33,7 +33,7 @@ class Pace(NamedTuple):
     round_max_records: int
     """Input records in one transaction."""
     most_waiting: int
-    """Input records that may wait; above it nothing is fetched."""
+    """Input records that may wait; above it nothing is fetched. Large ones count several times, here as above."""
 
 
 class Arrivals:
@@ -42,7 +42,7 @@ class Arrivals:
     def __init__(self, most: int) -> None:
         self._most = most
         self._batches: deque[tuple[Task, Batch]] = deque()
-        self._records = 0
+        self._load = 0
         self.wake = asyncio.Event()
         """Set when there is something to look at."""
         self._room = asyncio.Event()
@@ -54,8 +54,8 @@ class Arrivals:
     def add(self, task: Task, batch: Batch) -> None:
         """Queue a batch."""
         self._batches.append((task, batch))
-        self._records += len(batch.records)
-        if self._records >= self._most:
+        self._load += batch.load
+        if self._load >= self._most:
             self._room.clear()
         self.wake.set()
 
@@ -65,8 +65,8 @@ class Arrivals:
         if len(batch.records) > most:
             self._batches.appendleft((task, batch._replace(records=batch.records[most:])))
             batch = batch._replace(records=batch.records[:most], reaches_end=False)
-        self._records -= len(batch.records)
-        if self._records < self._most:
+        self._load -= batch.load
+        if self._load < self._most:
             self._room.set()
         return task, batch
 
@@ -150,7 +150,7 @@ class Rounds:
         if self._committing is not None or not self._open:
             return math.inf
         wait = self._pace.commit_interval_s
-        if not self._open.urgent and self._open.records < self._pace.round_max_records:
+        if not self._open.urgent and self._open.load < self._pace.round_max_records:
             wait = max(wait, PATIENCE_S)
         return self._committed_at + wait
 
@@ -166,7 +166,7 @@ class Rounds:
             await asyncio.wait([self._committing])
 
     def _may_reduce(self) -> bool:
-        return bool(self.arrivals) and self._open.records < self._pace.round_max_records
+        return bool(self.arrivals) and self._open.load < self._pace.round_max_records
 
     async def _pause(self, until: float) -> None:
         """Let the sockets have their turn; wait for something to do if there is nothing."""
@@ -188,11 +188,11 @@ class Rounds:
         """Reduce for about one slice; how many records that is, is learnt from the last one."""
         started = time.thread_time()
         taken = 0
-        most = min(self._slice, self._pace.round_max_records - self._open.records)
+        most = min(self._slice, self._pace.round_max_records - self._open.load)
         while self.arrivals and taken < most:
             task, batch = self.arrivals.take(most - taken)
             self._open.process(task, batch)
-            taken += len(batch.records)
+            taken += batch.load
         spent = time.thread_time() - started
         if spent > _SLICE_S:
             self._slice = max(_SMALLEST_SLICE, int(self._slice * max(_SLICE_S / spent, 0.5)))

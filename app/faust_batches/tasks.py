@@ -204,17 +204,17 @@ class Tasks:
         self._work = Work(rounds, self._brokers, inputs)
         return self._work
 
-    async def drain(self, running: asyncio.Task[None] | None) -> None:
+    async def drain(self, running: asyncio.Task[None] | None, timeout_s: float | None = None) -> None:
         """Let the round that is being committed end, then let go of all tasks; their rows stay.
 
-        A commit that cannot end in time is cancelled: whether it took effect is read from the changelogs and the
-        committed offsets at the next assignment, here or elsewhere.
+        A commit that cannot end in time (``timeout_s``, or the environment's) is cancelled: whether it took effect is
+        read from the changelogs and the committed offsets at the next assignment, here or elsewhere.
         """
         work, self._work = self._work, None
         if work is not None:
             work.finish()
         if running is not None:
-            _, late = await asyncio.wait([running], timeout=self._environment.drain_timeout_s)
+            _, late = await asyncio.wait([running], timeout=timeout_s or self._environment.drain_timeout_s)
             if late:
                 running.cancel()
                 await asyncio.wait([running])

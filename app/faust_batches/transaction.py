@@ -10,6 +10,7 @@ Headers = list[tuple[str, bytes]]
 FRAMING_BYTES = 128
 """More than what a record takes beside its key, value and headers."""
 _HEADER_FRAMING_BYTES = 10
+_MOMENTS = 1 << 63
 
 
 class Outgoing(NamedTuple):
@@ -106,8 +107,10 @@ class Transaction:
     def put(self, table: str, key: bytes, value: bytes | None, due: int | None = None) -> None:
         """Write a row that is due at a moment (microseconds); None deletes it (a tombstone in the changelog).
 
-        Raises OversizeError.
+        Raises OversizeError; ValueError for a key that no changelog gives back, or a moment that is none.
         """
+        if not key or key[0] == 0 or (due is not None and not 0 <= due < _MOMENTS):
+            raise ValueError(f"row of {table}: a key or due time that cannot be stored")
         size = FRAMING_BYTES + len(key) + (len(value) if value is not None else 0)
         if size > self._limits.rows:
             raise OversizeError(f"row of {table}: {size} bytes, at most {self._limits.rows} fit into its changelog")

@@ -25,7 +25,6 @@ from app.faust_batches.wire.protocol import Membership
 lenient_records.install()
 
 _LOOK_S = 1.0
-_PAUSE_S = 0.5
 _A_DAY_MS = 24 * 3600 * 1000
 _NO_MESSAGES: tuple[tuple[TP, Any], ...] = ()
 _REFUSALS = (
@@ -42,12 +41,15 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer, in its own thread and event loop so that heartbeats never wait for an agent."""
 
     _failing_since: float | None = None
+    _looking_after: asyncio.Task[None]
 
     async def on_start(self) -> None:
         """Start the consumer, and keep its fetcher from fetching."""
         await super().on_start()
         # no requests to fetch or to look up offsets; no leader is missing; look again in a day
-        self._ensure_consumer()._fetcher._get_actions_per_node = lambda _: ([], {}, _A_DAY_MS / 1000, False, [])  # noqa: SLF001 - pinned version
+        consumer = self._ensure_consumer()
+        consumer._fetcher._get_actions_per_node = lambda _: ([], {}, _A_DAY_MS / 1000, False, [])  # noqa: SLF001 - pinned version
+        self._looking_after = asyncio.create_task(self._look_after_group(consumer))
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:  # noqa: ARG002 - Faust's signature
         conf = self.app.conf
@@ -76,43 +78,47 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ARG002
         max_records: int | None = None,  # noqa: ARG002
     ) -> Any:
-        """Fetch nothing; look for errors of the group's coordination, which aiokafka hands to whoever fetches."""
-        fetcher = consumer._fetcher  # noqa: SLF001 - pinned version
-        if consumer._closed or fetcher._closed:  # noqa: SLF001
+        """Fetch nothing, now and then."""
+        if consumer._closed:  # noqa: SLF001 - pinned version
             raise ConsumerStoppedError
-        try:
-            # says that the consumer is alive, too: an idle one leaves its group
-            with fetcher._subscriptions.fetch_context():  # noqa: SLF001
-                waiter = fetcher._create_fetch_waiter()  # noqa: SLF001
-                done, _ = await asyncio.wait([waiter], timeout=_LOOK_S)
-                if done:
-                    waiter.result()
-                else:
-                    waiter.cancel()
-            self._failing_since = None
-        except KafkaError as error:
-            await self._outlast(consumer, error)
+        await asyncio.sleep(_LOOK_S)
         return {}
 
-    async def _outlast(self, consumer: aiokafka.AIOKafkaConsumer, error: KafkaError) -> None:
-        """Go on after an error of the group's coordination, as a member anew; raises what does not pass in time.
+    async def _look_after_group(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        """Look for errors of the group's coordination, from the start to the end, whether anything runs or not.
 
         aiokafka stops its coordination at each error that it did not expect, such as a coordinator that is still
         loading, until somebody has looked at it.
         """
         coordinator = consumer._coordinator  # noqa: SLF001 - pinned version
+        while not consumer._closed:  # noqa: SLF001
+            # says that the consumer is alive: an idle one leaves its group
+            with consumer._fetcher._subscriptions.fetch_context():  # noqa: SLF001
+                await asyncio.sleep(_LOOK_S)
+            error: BaseException | None = coordinator._pending_exception  # noqa: SLF001
+            ended = coordinator._coordination_task  # noqa: SLF001
+            if ended.done() and not ended.cancelled():
+                error = ended.exception() or error
+            if error is None:
+                self._failing_since = None
+            elif not self._outlasts(coordinator, error) and not consumer._closed:  # noqa: SLF001
+                asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
+                return
+
+    def _outlasts(self, coordinator: Any, error: BaseException) -> bool:
+        """Go on after an error, as a member anew; False: it does not pass, or has not in time."""
         now = self.thread_loop.time()
         self._failing_since = self._failing_since or now
         patience_s: float = cast("Any", self.app).options.patience_s
         fatal = isinstance(error, _REFUSALS) or coordinator._coordination_task.done()  # noqa: SLF001
         if fatal or now - self._failing_since > patience_s:
-            raise error
+            return False
         self.log.warning("group: %s, still trying", type(error).__name__)
         with contextlib.suppress(KafkaError):
             coordinator.check_errors()
-        if not error.retriable:
+        if not getattr(error, "retriable", False):
             coordinator.request_rejoin()
-        await asyncio.sleep(_PAUSE_S)
+        return True
 
     async def rejoin(self) -> None:
         """Join the group anew."""

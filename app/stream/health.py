@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from app import avro
 from app.domain.outages import Outage, Outages
 from app.edge import check
 from app.errors import BadInputError
+from app.faust_batches.wire.brokers import Attempts
 from app.stream.metrics import DEAD_LETTERS
 from app.topics import Topic
 
@@ -33,8 +35,9 @@ class ProviderHealthReader:
     What a reducer saw of it goes into the row it writes: this history arrives by another way than the records do.
     """
 
-    def __init__(self, connection: Mapping[str, Any]) -> None:
+    def __init__(self, connection: Mapping[str, Any], patience_s: float = 60) -> None:
         self._connection = connection
+        self._patience_s = patience_s
         self._outages: dict[Route, Outages] = {}
         self._consumer: AIOKafkaConsumer | None = None
         """Present while its partitions are followed."""
@@ -45,13 +48,7 @@ class ProviderHealthReader:
 
     async def follow(self, partitions: int) -> None:
         """Follow the topic until cancelled; an error of the brokers that does not pass is raised."""
-        consumer = AIOKafkaConsumer(
-            **self._connection,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-        )
-        await consumer.start()
+        consumer = await self._started_consumer()
         try:
             consumer.assign([TopicPartition(Topic.PROVIDER_HEALTH, number) for number in range(partitions)])
             self._consumer = consumer
@@ -63,6 +60,24 @@ class ProviderHealthReader:
             self._consumer = None
             await consumer.stop()
 
+    async def _started_consumer(self) -> AIOKafkaConsumer:
+        """Connect; brokers that are starting are asked again."""
+        attempts = Attempts("follow provider.health", self._patience_s)
+        while True:
+            consumer = AIOKafkaConsumer(
+                **self._connection,
+                isolation_level="read_committed",
+                auto_offset_reset="earliest",
+                enable_auto_commit=False,
+            )
+            try:
+                await consumer.start()
+            except KafkaError as error:
+                await consumer.stop()
+                await attempts.wait(error)
+            else:
+                return consumer
+
     async def catch_up(self) -> None:
         """Wait until `follow` has taken in everything that is in the topic now; for ever when it has failed."""
         while not await self._has_caught_up():  # noqa: ASYNC110 - no event tells of a position that moves
@@ -72,8 +87,12 @@ class ProviderHealthReader:
         consumer = self._consumer
         if consumer is None:
             return False
-        ends = await consumer.end_offsets(consumer.assignment())
-        positions = {partition: await consumer.position(partition) for partition in ends}
+        try:
+            ends = await consumer.end_offsets(consumer.assignment())
+            positions = {partition: await consumer.position(partition) for partition in ends}
+        except KafkaError:
+            # the brokers are away: asked again, for nothing may be processed before it is known
+            return False
         # a position moves when records are taken out, also where taking them in fails
         return self._consumer is consumer and all(positions[partition] >= end for partition, end in ends.items())
 

@@ -80,7 +80,7 @@ def build(settings: Settings, rules: Rules) -> BatchApp:
         table_standby_replicas=0,
         **views.faust_settings(settings),
     )
-    health = ProviderHealthReader(connection(settings))
+    health = ProviderHealthReader(connection(settings), settings.retry_timeout_s)
     for table in Table:
         app.batch_table(table)
     _declare_agents(app, settings, rules, health)

@@ -1,6 +1,7 @@
 """Asks brokers until they have done it: coordinators move, leaders change and connections break."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -8,10 +9,10 @@ from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
-from aiokafka.errors import KafkaError, UnknownError
+from aiokafka.errors import KafkaError
 
 from app.errors import RetriesExhaustedError
-from app.faust_batches.wire.codes import COORDINATOR_MOVED, STALE_LEADERS, Code, check, names
+from app.faust_batches.wire.codes import COORDINATOR_MOVED, PASSING, STALE_LEADERS, Code, check, names
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class Brokers:
             topics = ", ".join(sorted({topic for _, topic in failed}))
             codes = check(f"{what}: {topics}", {code for code, _ in failed})
             if codes & STALE_LEADERS:
-                await self._client.force_metadata_update()
+                await self.look_up_leaders()
             await attempts.wait(codes)
         return done
 
@@ -160,8 +161,10 @@ class Brokers:
         return await self._client.send(node, request, group=connection)
 
     async def look_up_leaders(self) -> None:
-        """Ask anew who leads the partitions."""
-        await self._client.force_metadata_update()
+        """Ask anew who leads the partitions; comes back in any case, for it is asked for again where it failed."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(REQUEST_TIMEOUT_MS / 1000):
+                await self._client.force_metadata_update()
 
     async def partition_count(self, topic: str) -> int:
         """Return how many partitions a topic has."""
@@ -171,7 +174,7 @@ class Brokers:
             if found:
                 return len(found)
             self._client.add_topic(topic)
-            await self._client.force_metadata_update()
+            await self.look_up_leaders()
             await attempts.wait({3})
 
 
@@ -190,7 +193,7 @@ class Attempts:
 
         Raises RetriesExhaustedError, or the error itself where no attempt can help.
         """
-        if isinstance(problem, KafkaError) and not (problem.retriable or isinstance(problem, UnknownError)):
+        if isinstance(problem, KafkaError) and not (problem.retriable or getattr(problem, "errno", 0) in PASSING):
             raise problem
         text = type(problem).__name__ if isinstance(problem, KafkaError) else names(problem)
         if time.monotonic() > self._deadline:

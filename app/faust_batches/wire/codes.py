@@ -47,7 +47,7 @@ PASSING = (
 )
 """Asked again, the brokers may well do it."""
 
-LOST_GENERATION = frozenset({22, 25, 82})
+LOST_GENERATION = frozenset({22, 25, 27, 82})
 """The group no longer counts us among its present members."""
 
 LOST_PRODUCER = frozenset(

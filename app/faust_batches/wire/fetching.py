@@ -8,7 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
 
-from app.errors import FencedError
+from app.errors import BrokersError, FencedError
 from app.faust_batches.wire.brokers import NO_NODE, Attempts, Brokers
 from app.faust_batches.wire.codes import STALE_LEADERS, check
 from app.faust_batches.wire.fetch_session import READ_COMMITTED, FetchSession
@@ -18,6 +18,12 @@ _CONNECTION = "fetch"
 """Of its own: a broker answers the requests of a connection one after the other, and a fetch may wait for records."""
 _OUT_OF_RANGE = 1
 _SESSION_LOST = frozenset({70, 71})
+
+
+class DamagedBatchError(KafkaError):  # type: ignore[misc] # no types are published
+    """A batch whose checksum is wrong."""
+
+    retriable = True
 
 
 class Fetched(NamedTuple):
@@ -57,10 +63,11 @@ class Fetching:
         self._sizes = sizes
         self._deliver = deliver
         self._room = room
-        self._attempts = self._new_attempts()
 
-    def _new_attempts(self) -> Attempts:
-        return Attempts("fetch", self._brokers.patience_s)
+    def _new_attempts(self, partitions: list[TopicPartition]) -> Attempts:
+        first = f"{partitions[0].topic}/{partitions[0].partition}"
+        more = f" and {len(partitions) - 1} more" if len(partitions) > 1 else ""
+        return Attempts(f"fetch {first}{more}", self._brokers.patience_s)
 
     async def run(self) -> None:
         """Follow until cancelled.
@@ -83,32 +90,34 @@ class Fetching:
             await self._brokers.look_up_leaders()
 
     async def _follow(self, node: int, partitions: list[TopicPartition]) -> None:
-        """Follow the partitions of one leader until it is none any more, or does not answer."""
-        if node == NO_NODE:
-            await self._attempts.wait(set(STALE_LEADERS))
-            return
+        """Follow the partitions of one leader until somebody else leads one of them."""
+        attempts = self._new_attempts(partitions)
         session = FetchSession(partitions, self._sizes.answer, self._sizes.partition)
         while True:
-            await self._room()
-            try:
-                response = await self._brokers.send(node, session.request(self.positions), _CONNECTION)
-            except KafkaError as error:
-                await self._attempts.wait(error)
-                return
-            if response.error_code:
-                session.reset()
-                if response.error_code not in _SESSION_LOST:
-                    await self._attempts.wait(check("fetch", [response.error_code]))
+            passing = set(STALE_LEADERS) if node == NO_NODE else await self._fetch(node, session)
+            if not passing:
+                attempts = self._new_attempts(partitions)
                 continue
-            session.answered(response.session_id)
-            try:
-                passing = await self._take(response)
-            except CorruptRecordException:
-                passing = {CorruptRecordException.errno}
-            if passing:
-                await self._attempts.wait(passing)
+            session.reset()
+            await attempts.wait(passing)
+            await self._brokers.look_up_leaders()
+            if self._brokers.by_leader(partitions).keys() != {node}:
                 return
-            self._attempts = self._new_attempts()
+
+    async def _fetch(self, node: int, session: FetchSession) -> set[int] | KafkaError:
+        """Fetch once; returns the errors that may pass, empty where there are none."""
+        await self._room()
+        try:
+            response = await self._brokers.send(node, session.request(self.positions), _CONNECTION)
+            if response.error_code in _SESSION_LOST:
+                session.reset()
+                return set()
+            if response.error_code:
+                return check("fetch", [response.error_code])
+            session.answered(response.session_id)
+            return await self._take(response)
+        except KafkaError as error:
+            return error
 
     async def _take(self, response: Any) -> set[int]:
         """Deliver what is in an answer; returns the errors that may pass."""
@@ -128,9 +137,16 @@ class Fetching:
         return codes
 
     def _unpack(self, tp: TopicPartition, data: bytes, aborted: list[tuple[int, int]], stable_end: int) -> Fetched:
-        unpacked = PartitionRecords(
-            tp, LenientRecords(data), aborted, self.positions[tp], None, None, True, READ_COMMITTED
-        )
-        records = list(unpacked)
+        position = self.positions[tp]
+        unpacked = PartitionRecords(tp, LenientRecords(data), aborted, position, None, None, True, READ_COMMITTED)
+        try:
+            records = list(unpacked)
+        except CorruptRecordException as error:
+            # bytes that changed on their way: fetched again, for as long as there is patience
+            raise DamagedBatchError from error
+        except Exception as error:
+            raise BrokersError(
+                f"fetch: {tp.topic}/{tp.partition} from {position} cannot be unpacked: {type(error).__name__}"
+            ) from error
         self.positions[tp] = unpacked.next_fetch_offset
         return Fetched(tp, records, unpacked.next_fetch_offset, unpacked.next_fetch_offset >= stable_end)

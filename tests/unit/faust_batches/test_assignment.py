@@ -44,6 +44,8 @@ class Work:
 class Worker:
     """The application as a take-over sees it; a rebalance begins, once, at a chosen place."""
 
+    should_stop = False
+
     def __init__(self, interrupted_at: str, by: tuple[str, ...], failures: list[Exception]) -> None:
         self.done: list[str] = []
         """What has taken effect since the last rebalance began."""
@@ -88,7 +90,8 @@ class Worker:
         self.done.append("tasks at work")
         return Work(self._failures.pop(0) if self._failures else None)
 
-    async def _drain(self, running: asyncio.Task[None] | None) -> None:
+    async def _drain(self, running: asyncio.Task[None] | None, timeout_s: float | None) -> None:
+        assert timeout_s is None
         if running is not None:
             running.cancel()
             await asyncio.wait([running])

@@ -28,6 +28,8 @@ from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
+from app.faust_batches import BatchApp
+
 SIGNATURES: list[tuple[Any, str]] = [
     (faust.App._new_transport, "(self)"),
     (faust.App._on_partitions_revoked, "(self, revoked)"),
@@ -97,6 +99,7 @@ def test_private_attributes_exist() -> None:
     assert "self._coordination_task = " in inspect.getsource(GroupCoordinator.__init__)
     assert "self.generation = " in inspect.getsource(GroupCoordinator.__init__)
     assert "self.member_id = " in inspect.getsource(GroupCoordinator.__init__)
+    assert "self._pending_exception = exc" in inspect.getsource(GroupCoordinator._push_error_to_user)
     assert "app)._fetcher.maybe_start()" in inspect.getsource(Recovery.on_recovery_completed)
     assert DefaultRecordBatchBuilder is not None
 
@@ -104,6 +107,7 @@ def test_private_attributes_exist() -> None:
 def test_the_fetcher_makes_batches_by_the_name_that_is_replaced() -> None:
     """And asks them what the replacement answers."""
     assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(Fetcher._proc_fetch_request)
+    assert BatchApp is not None
     assert fetcher.MemoryRecords is not MemoryRecords
     asked = {name for name in dir(_MemoryRecordsPy) if not name.startswith("_") and name.islower()}
     assert asked == {"has_next", "next_batch", "size_in_bytes"}

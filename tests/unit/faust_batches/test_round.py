@@ -22,7 +22,7 @@ def test_a_round_holds_outputs_rows_and_offsets_of_all_its_tasks() -> None:
     assert written.offsets == {INPUT: 7, TopicPartition("input", 1): 9}
     counts = {tp: [each.records for each in batches] for tp, batches in written.batches.items()}
     assert counts == {TopicPartition("output", 0): [4], CHANGELOG: [1], TopicPartition("changelog", 1): [1]}
-    assert (made.records, frozen.topics) == (4, {"output"})
+    assert (made.load, frozen.topics) == (4, {"output"})
 
 
 def test_nothing_is_in_a_round_in_which_nothing_happened() -> None:

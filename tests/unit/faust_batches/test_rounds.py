@@ -206,3 +206,14 @@ async def test_what_nobody_waits_for_goes_with_the_next_commit(monkeypatch: pyte
         assert len(producer.commits) == 2
         await asyncio.sleep(0.2)
         assert dict(producer.commits[2].offsets) == {TopicPartition("input", 1): 7}
+
+
+async def test_large_records_fill_what_may_wait_sooner() -> None:
+    """Ten of a megabyte are as many as thousands of usual size."""
+    arrivals = Arrivals(1000)
+    arrivals.add(new_task(), batch(*(Taken(number, b"x" * 1_000_000) for number in range(5))))
+    waiting = asyncio.create_task(arrivals.room())
+    await settle()
+    assert not waiting.done()
+    arrivals.close()
+    await waiting

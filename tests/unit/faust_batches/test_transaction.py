@@ -91,3 +91,11 @@ def test_a_record_never_takes_more_than_its_size_says(
 
 def test_brokers_take_what_the_limits_let_through() -> None:
     assert max(BROKER_LIMITS.rows, BROKER_LIMITS.others) < 1_048_588
+
+
+@pytest.mark.parametrize(("key", "due"), [(b"", None), (b"\0k", None), (b"k", -1), (b"k", 2**63)])
+def test_a_row_that_no_changelog_would_give_back_is_refused_where_it_is_made(key: bytes, due: int | None) -> None:
+    """So that the record behind it is put aside, and no commit fails."""
+    transaction = Transaction(0, {"t": MemoryRows()}, 1)
+    with pytest.raises(ValueError, match="cannot be stored"):
+        transaction.put("t", key, b"v", due)
