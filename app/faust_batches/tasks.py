@@ -174,7 +174,9 @@ class Tasks:
     def _forgotten(self, found: Starts, rows_of: Mapping[TopicPartition, PartitionRows]) -> set[int]:
         """Return the partition numbers without any committed offset that have rows all the same."""
         with_offset = {tp.partition for tp in found.positions.keys() - found.fresh}
-        return {tp.partition for tp, rows in rows_of.items() if rows.position and tp.partition not in with_offset}
+        without = {tp: rows for tp, rows in rows_of.items() if tp.partition not in with_offset}
+        # not by its position: what was read may have been aborted
+        return {tp.partition for tp, rows in without.items() if next(iter(rows.items()), None) is not None}
 
     def prepare(self) -> None:
         """Make the tasks of what was taken over."""

@@ -15,8 +15,8 @@ from app.errors import StoreError
 from app.faust_batches.rows.partition_rows import encode_due
 from app.faust_batches.transaction import Changes, Row
 
-_OWN = b"\x00"
-"""Begins every key that is no row's; row keys are text."""
+_FIRST_ROW = b"\x01"
+"""Keys that are no row's begin with a zero byte, and lie before all others."""
 _STATE_KEY = b"\x00state"
 """Layout of the folder, position, and when it was written."""
 _DUE = b"\x00due"
@@ -60,9 +60,8 @@ class RocksRows:
     def items(self) -> Iterable[tuple[bytes, bytes]]:
         """Every row, in key order."""
         with self._failing():
-            for key, value in self._db.items():
-                if not key.startswith(_OWN):
-                    yield key, value[8:]
+            for key, value in self._db.items(from_key=_FIRST_ROW):
+                yield key, value[8:]
 
     def due(self, until: int, limit: int) -> list[bytes]:
         """Return at most ``limit`` keys of rows that are due by then, the earliest first."""
