@@ -43,7 +43,8 @@ class Group:
         await consumer.start()
         try:
             async with asyncio.timeout(30):
-                while not consumer.assignment():
+                # of two members one is assigned nothing, and is a member all the same
+                while consumer._subscription.subscription.assignment is None:
                     await consumer.getmany(timeout_ms=100)
             coordinator = consumer._coordinator
             yield Membership(self.name, coordinator.generation, coordinator.member_id)
