@@ -64,6 +64,8 @@ class _Reading:
     def take(self, fetched: Fetched) -> None:
         """Apply rows; commit markers occupy offsets, so that the position tells how far it is."""
         tp = fetched.partition
+        if fetched.passed_over is not None:
+            log.error("%s/%d: a record batch is too large to be unpacked, its rows are missing", *tp)
         self._rows_of[tp].apply(_changes(fetched.records), fetched.next_offset)
         self.records += len(fetched.records)
         if fetched.next_offset >= self._left.get(tp, 0):

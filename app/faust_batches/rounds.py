@@ -12,6 +12,7 @@ from app.faust_batches.faults import reached
 from app.faust_batches.round import FrozenRound, Round
 from app.faust_batches.task import Task
 from app.faust_batches.wire.brokers import Brokers
+from app.faust_batches.wire.offsets import Gap
 from app.faust_batches.wire.producer import RoundProducer
 
 TICK_S = 1.0
@@ -113,6 +114,11 @@ class Rounds:
         """When the last commit began."""
         self._finishing = False
         self.commits = 0
+
+    def tell_gap(self, task: Task, gap: Gap) -> None:
+        """Tell of records that nobody will process, with the open round."""
+        self._open.tell_gap(task, gap)
+        self.arrivals.wake.set()
 
     def finish(self) -> None:
         """Let :meth:`run` end after the commit that is under way; what is not committed is read again."""

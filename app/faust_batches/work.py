@@ -51,3 +51,5 @@ class Work:
         if fetched.records:
             batch = Batch(tp.topic, tp.partition, fetched.records, fetched.reaches_end)
             self._rounds.arrivals.add(self._inputs[tp], batch)
+        if fetched.passed_over is not None:
+            self._rounds.tell_gap(self._inputs[tp], fetched.passed_over)

@@ -12,7 +12,9 @@ from app.errors import BrokersError, FencedError
 from app.faust_batches.wire.brokers import NO_NODE, Attempts, Brokers
 from app.faust_batches.wire.codes import STALE_LEADERS, check
 from app.faust_batches.wire.fetch_session import READ_COMMITTED, FetchSession
+from app.faust_batches.wire.inflating import InflatedBatchError
 from app.faust_batches.wire.lenient_records import LenientRecords
+from app.faust_batches.wire.offsets import Gap
 
 _CONNECTION = "fetch"
 """Of its own: a broker answers the requests of a connection one after the other, and a fetch may wait for records."""
@@ -35,6 +37,8 @@ class Fetched(NamedTuple):
     next_offset: int
     reaches_end: bool
     """There is nothing more in the partition now, as far as transactions have ended."""
+    passed_over: Gap | None = None
+    """Records that are too large to be unpacked."""
 
 
 class FetchSizes(NamedTuple):
@@ -139,8 +143,14 @@ class Fetching:
     def _unpack(self, tp: TopicPartition, data: bytes, aborted: list[tuple[int, int]], stable_end: int) -> Fetched:
         position = self.positions[tp]
         unpacked = PartitionRecords(tp, LenientRecords(data), aborted, position, None, None, True, READ_COMMITTED)
+        records: list[Any] = []
         try:
-            records = list(unpacked)
+            records.extend(unpacked)
+        except InflatedBatchError as error:
+            # what came before it is delivered, and it is told as a gap
+            self.positions[tp] = error.next_offset
+            passed_over = Gap(tp, error.base_offset, error.next_offset)
+            return Fetched(tp, records, error.next_offset, reaches_end=False, passed_over=passed_over)
         except CorruptRecordException as error:
             # bytes that changed on their way: fetched again, for as long as there is patience
             raise DamagedBatchError from error

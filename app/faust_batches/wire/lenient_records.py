@@ -4,12 +4,17 @@ Only such a batch is parsed in Python; the bytes of a name that cannot be decode
 it can be written again as text.
 """
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 from aiokafka.consumer import fetcher
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+
+from app.faust_batches.wire.inflating import InflatedBatchError, inflated
+
+log = logging.getLogger(__name__)
 
 _LENGTH_AT = 8
 _LENGTH_END = 12
@@ -51,11 +56,14 @@ class LenientRecords:
         """Return the size of all batches."""
         return len(self._data)
 
+    def _checked(self, batch: Any, data: bytes) -> "_CheckedBatch":
+        return _CheckedBatch(batch, data)
+
     def next_batch(self) -> Any:
         """Return the next batch."""
         begin = self._at
         self._at += _LENGTH_END + int.from_bytes(self._data[begin + _LENGTH_AT : begin + _LENGTH_END], "big")
-        return _CheckedBatch(self._records.next_batch(), self._data[begin : self._at])
+        return self._checked(self._records.next_batch(), self._data[begin : self._at])
 
 
 class _CheckedBatch:
@@ -74,12 +82,35 @@ class _CheckedBatch:
         return next(self._batch)
 
     def __iter__(self) -> Iterator[Any]:
+        """Iterate over the records; raises InflatedBatchError."""
         try:
-            return iter(list(self._batch))
+            data = inflated(self._data)
+        except InflatedBatchError as error:
+            error.base_offset, error.next_offset = self._batch.base_offset, self._batch.next_offset
+            raise
+        try:
+            return iter(list(self._batch if data is self._data else DefaultRecordBatch(data)))
         except ValueError:  # UnicodeDecodeError is one
-            return iter(list(_LenientBatch(self._data)))
+            return iter(list(_LenientBatch(data)))
+
+
+class _ForgivingBatch(_CheckedBatch):
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over the records; none where the batch grows beyond all measure."""
+        try:
+            return super().__iter__()
+        except InflatedBatchError:
+            log.warning("a record batch at offset %d is passed over: too large when unpacked", self._batch.base_offset)
+            return iter(())
+
+
+class _ForgivingRecords(LenientRecords):
+    """For readers that only show or follow."""
+
+    def _checked(self, batch: Any, data: bytes) -> "_CheckedBatch":
+        return _ForgivingBatch(batch, data)
 
 
 def install() -> None:
     """Let every consumer of this process read in this way."""
-    fetcher.MemoryRecords = LenientRecords
+    fetcher.MemoryRecords = _ForgivingRecords

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.fetch import FetchRequest_v11
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from app.errors import BrokersError, FencedError
 from app.faust_batches.transaction import Outgoing
@@ -15,6 +16,7 @@ from app.faust_batches.wire.brokers import Brokers
 from app.faust_batches.wire.encoding import record_batches
 from app.faust_batches.wire.fetch_session import FetchSession
 from app.faust_batches.wire.fetching import Fetched, Fetching, FetchSizes
+from app.faust_batches.wire.offsets import Gap
 
 A, B = TopicPartition("t", 0), TopicPartition("t", 1)
 
@@ -160,3 +162,16 @@ async def test_a_position_out_of_range_is_for_the_take_over_to_mend() -> None:
 async def test_what_is_refused_is_told_with_its_topic() -> None:
     with pytest.raises(BrokersError, match=r"fetch: t: refused by the brokers, TopicAuthorizationFailedError \(29\)"):
         await follow(Broker(answer((0, 29, 0, b""))))
+
+
+async def test_a_batch_that_grows_beyond_measure_is_told_and_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came before it in the answer is delivered; what comes after it is fetched again."""
+    monkeypatch.setattr("app.faust_batches.wire.inflating.LARGEST_INFLATED", 50_000)
+    builder = _DefaultRecordBatchBuilderPy(2, 1, 0, -1, -1, 0, 1_000_000)
+    builder.append(0, 5, key=b"k", value=b"v" * 100_000, headers=[])
+    bomb = bytearray(builder.build())
+    bomb[0:8] = (1).to_bytes(8, "big")
+    stored = data(b"a") + bytes(bomb) + data(b"b", first=2)
+    came = await follow(Broker(answer((0, 0, 3, stored)), answer((0, 0, 3, data(b"b", first=2)))))
+    assert values(came) == [(0, [b"a"], 2, False), (0, [b"b"], 3, True)]
+    assert [each.passed_over for each in came] == [Gap(A, 1, 2), None]
