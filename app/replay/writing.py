@@ -4,6 +4,7 @@ Whatever interrupts it, a recipient's corrections and requests are there togethe
 finds what is missing by the same comparison.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
@@ -12,6 +13,7 @@ from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from app import avro
 from app.errors import UndeliveredError
+from app.faust_batches.faults import reached
 from app.replay.parcels import Parcel
 from app.settings import Settings
 from app.stream.envelope import REPLAYED, headers_of
@@ -76,11 +78,13 @@ class Writer:
         for some in _by_size(parcels, self._most):
             try:
                 async with self._producer.transaction():
-                    for parcel in some:
-                        for record in _records(parcel, mapping_version):
-                            await self._producer.send(*record)
-                        corrections += len(parcel.corrections)
-                        requests += len(parcel.requests)
+                    records = [record for parcel in some for record in _records(parcel, mapping_version)]
+                    deliveries = [await self._producer.send(*record) for record in records]
+                    corrections += sum(len(parcel.corrections) for parcel in some)
+                    requests += sum(len(parcel.requests) for parcel in some)
+                    # an error of theirs is the reason, and the commit's would only follow from it
+                    await asyncio.gather(*deliveries)
+                    reached("delivered")
             except (ProducerFenced, InvalidProducerEpoch) as error:
                 raise SupersededError("another replay has begun since; run this one again after it") from error
             transactions += 1

@@ -172,7 +172,7 @@ async def test_a_replay_shows_what_would_change_and_changes_just_that(product: P
 async def test_a_replay_that_is_killed_is_finished_by_the_next(product: Product) -> None:
     """One recipient is written and the next one's records lie in a transaction that nobody ended."""
     await product.begin()
-    by_recipient = {"UNDELIVERED_BATCH_MAX_RECORDS": "1"}
+    by_recipient = {"UNDELIVERED_ROUND_MAX_RECORDS": "1"}
     killed = product.run("--overlay", "own.csv", "--apply", UNDELIVERED_KILL_AT="delivered:2", **by_recipient)
     assert killed.returncode == -signal.SIGKILL
 
