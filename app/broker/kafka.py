@@ -1,8 +1,8 @@
 """Apache Kafka in KRaft mode on this machine: one process a broker, each a controller as well."""
 
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.broker.server import LocalServer
@@ -21,6 +21,8 @@ class Node:
     """For clients and other brokers."""
     controller_port: int
     """For the metadata quorum."""
+    extra: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    """Server properties beside ours, or in their place."""
 
 
 def server_properties(node: Node, nodes: Sequence[Node]) -> str:
@@ -56,7 +58,7 @@ def server_properties(node: Node, nodes: Sequence[Node]) -> str:
         # the default, 128 MB, is a quarter of our heap
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
-    return "".join(f"{key}={value}\n" for key, value in settings.items())
+    return "".join(f"{key}={value}\n" for key, value in {**settings, **node.extra}.items())
 
 
 class Broker(LocalServer):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import faust
+from faust.app.base import BootStrategy
 from faust.types import TP
 
 from app.faust_batches.assignment import BatchTableManager
@@ -47,6 +48,12 @@ class BatchOptions(NamedTuple):
     lost_offsets: LostOffsets = "stop"
 
 
+class BatchBoot(BootStrategy):
+    """Leaves Faust's own producer out: nothing would send through it, and it knows no ``connection``."""
+
+    enable_kafka_producer = False
+
+
 class BatchTable(faust.Table[bytes, bytes]):
     """A Faust table for the assignor and the router; its rows live in a :class:`app.faust_batches.rows.TableStore`."""
 
@@ -59,6 +66,8 @@ class BatchTable(faust.Table[bytes, bytes]):
 
 class BatchApp(faust.App):
     """Declare tables and agents on it, then run it with ``faust.Worker``."""
+
+    BootStrategy = BatchBoot
 
     def __init__(self, *args: Any, options: BatchOptions, **kwargs: Any) -> None:
         super().__init__(*args, TableManager=BatchTableManager, **kwargs)

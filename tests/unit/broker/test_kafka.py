@@ -59,6 +59,16 @@ def test_three_brokers_form_one_quorum_and_bear_the_loss_of_one() -> None:
     }
 
 
+def test_properties_of_one_s_own_stand_beside_ours_or_in_their_place() -> None:
+    """A key that stood twice would be the last one's by accident."""
+    node = Node(1, 20001, 20002, extra={"log.cleaner.enable": "false", "log.dirs": "elsewhere"})
+
+    text = server_properties(node, [node])
+
+    assert parsed(text) == {**parsed(server_properties(ALONE, [ALONE])), **node.extra}
+    assert text.count("log.dirs=") == 1
+
+
 def test_a_formatted_broker_gets_its_new_ports_and_keeps_its_data(tmp_path: Path) -> None:
     """Formatting would fail here: there is no Java in this command line."""
     meta = tmp_path / "data" / "meta.properties"

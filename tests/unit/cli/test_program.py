@@ -98,7 +98,7 @@ def test_kafka_that_cannot_be_reached_is_one_line(arguments: list[str], tmp_path
 
     assert (result.exit_code, result.stdout) == (1, "")
     (line,) = result.stderr.splitlines()
-    assert line.startswith("undelivered: Kafka at 127.0.0.1:1: KafkaConnectionError: ")
+    assert line.startswith("undelivered: Kafka at 127.0.0.1:1: [Errno ")
 
 
 def test_without_a_command_the_help_is_shown() -> None:

@@ -28,7 +28,7 @@ from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer
 from faust.transport.drivers import aiokafka as driver
 
-from app.faust_batches import BatchApp
+from app.faust_batches.application import BatchApp, BatchBoot
 
 SIGNATURES: list[tuple[Any, str]] = [
     (faust.App._new_transport, "(self)"),
@@ -104,10 +104,17 @@ def test_private_attributes_exist() -> None:
     assert DefaultRecordBatchBuilder is not None
 
 
+def test_faust_s_own_producer_is_left_out() -> None:
+    """Its settings hold no login, so it could not connect where one is asked for."""
+    boot = BatchBoot(cast("Any", None))
+    assert list(boot.kafka_producer()) == []
+    assert "self.boot_strategy = self.BootStrategy(self)" in inspect.getsource(faust.App.__init__)
+    assert BatchApp.BootStrategy is BatchBoot
+
+
 def test_the_fetcher_makes_batches_by_the_name_that_is_replaced() -> None:
     """And asks them what the replacement answers."""
     assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(Fetcher._proc_fetch_request)
-    assert BatchApp is not None
     assert fetcher.MemoryRecords is not MemoryRecords
     asked = {name for name in dir(_MemoryRecordsPy) if not name.startswith("_") and name.islower()}
     assert asked == {"has_next", "next_batch", "size_in_bytes"}
