@@ -8,10 +8,14 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
 from app.broker.server import free_ports
 from app.settings import Settings
 from app.stream import cluster_topics
 from app.stream.worker import connection, declarations, sizing
+from app.topics import DAY_MS
 
 _ROOT = Path(__file__).parents[2]
 _CODE = (
@@ -92,8 +96,17 @@ def deployment(
 
 
 async def create_topics(settings: Settings) -> None:
-    """Create what the version needs and the cluster lacks."""
+    """Create what the version needs and the cluster lacks; nothing is compacted before every record was compared."""
     await cluster_topics.create(declarations(settings), sizing(settings), connection(settings))
+    admin = AIOKafkaAdminClient(**connection(settings))
+    await admin.start()
+    try:
+        for each in declarations(settings):
+            if each.compact:
+                configs = {**cluster_topics.configuration(each, sizing(settings)), "min.compaction.lag.ms": str(DAY_MS)}
+                await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, each.name, configs=configs)])
+    finally:
+        await admin.close()
 
 
 class Worker:
