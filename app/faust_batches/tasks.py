@@ -178,7 +178,7 @@ class Tasks:
         # not by its position: what was read may have been aborted
         return {tp.partition for tp, rows in without.items() if next(iter(rows.items()), None) is not None}
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Make the tasks of what was taken over."""
         environment = self._environment
         numbers = {tp.partition for tp in self._starts.positions}
@@ -192,7 +192,7 @@ class Tasks:
 
     def start(self) -> Work | None:
         """Return the work on what was taken over, to be run; None when there is none."""
-        self.prepare()
+        self._prepare()
         if not self._tasks:
             return None
         opening = Round()
