@@ -34,13 +34,13 @@ def ingest(
     tenant: Annotated[str, typer.Option(help="Tenant they belong to.")],
 ) -> None:
     """Publish webhooks from a file to the provider's raw topic, each acknowledged by all in-sync replicas."""
-    from app.cli.kafka_errors import one_line_on_failure  # noqa: PLC0415 - see the package
+    from app.cli.kafka_errors import kafka_errors_named  # noqa: PLC0415 - see the package
     from app.settings import load_settings  # noqa: PLC0415
 
     check_tenant_option(tenant)
     settings = load_settings(ctx.obj)
     bodies = webhooks_in(file.read_bytes())
-    with one_line_on_failure(settings):
+    with kafka_errors_named(settings, quiet=True):
         topic = asyncio.run(_publish(settings, provider, tenant, bodies))
     typer.echo(f"{len(bodies)} webhooks published to {topic}")
 

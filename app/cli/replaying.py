@@ -45,7 +45,7 @@ def replay(
     Writes nothing without --apply. With it, corrected failures go to consumers and requests to the workers.
     """
     from app.classify.overlay_file import load_overlay  # noqa: PLC0415
-    from app.cli.kafka_errors import one_line_on_failure  # noqa: PLC0415 - see the package
+    from app.cli.kafka_errors import kafka_errors_named  # noqa: PLC0415 - see the package
     from app.domain.policy import load_policy  # noqa: PLC0415
     from app.replay.comparing import Question  # noqa: PLC0415
     from app.settings import load_settings  # noqa: PLC0415
@@ -56,7 +56,7 @@ def replay(
     settings = load_settings(ctx.obj)
     rows = load_overlay(overlay or settings.overlay_file)
     question = Question(rows, load_policy(settings.policy_file), tenant, begin, by, now)
-    with one_line_on_failure(settings):
+    with kafka_errors_named(settings, quiet=True):
         answer, written = asyncio.run(_answered(settings, question, apply=apply))
     _show(answer, written, json=json)
 

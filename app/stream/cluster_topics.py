@@ -11,6 +11,7 @@ from aiokafka.errors import for_code
 from app.errors import TopicError
 from app.topics import Declaration
 
+_UNKNOWN_TOPIC = 3
 _TOPIC_EXISTS = 36
 
 
@@ -52,7 +53,7 @@ async def differences(declarations: Iterable[Declaration], sizing: Sizing, conne
     wanted = {declaration.name: declaration for declaration in declarations}
     async with _Admin(connection) as admin:
         described = await admin.describe_topics(list(wanted))
-        partitions = {topic["topic"]: topic["partitions"] for topic in described if not topic["error_code"]}
+        partitions = {topic["topic"]: topic["partitions"] for topic in described if _exists(topic)}
         found = [name for name in wanted if name in partitions]
         configs = await _configurations(admin, found)
     lines = [f"{name}: missing" for name in wanted if name not in partitions]
@@ -94,6 +95,14 @@ async def check(declarations: Iterable[Declaration], sizing: Sizing, connection:
             "the topics are not as declared (`undelivered topics create` makes what is missing, "
             "`kafka-configs --alter --entity-type topics` changes what differs):\n  " + "\n  ".join(lines)
         )
+
+
+def _exists(topic: Mapping[str, Any]) -> bool:
+    """Tell whether the cluster has it; raises KafkaError where it cannot say."""
+    code: int = topic["error_code"]
+    if code not in {0, _UNKNOWN_TOPIC}:
+        raise for_code(code)
+    return code == 0
 
 
 async def _configurations(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, dict[str, str]]:

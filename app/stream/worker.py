@@ -14,6 +14,7 @@ from app.faust_batches import BatchApp, BatchOptions, SizeLimits
 from app.settings import Settings, kafka_security
 from app.stream import alerting, crediting, normalizing, suppressing
 from app.stream.cluster_topics import Sizing, check
+from app.stream.first_contact import patiently
 from app.stream.health import ProviderHealthReader
 from app.stream.incidents import Incidents
 from app.topics import DECLARATIONS, Declaration, Table, Topic, changelog, largest_record
@@ -153,13 +154,17 @@ def _declare_agents(app: BatchApp, settings: Settings, rules: Rules, health: Pro
     app.batch_agent(alerting.AGENT, alerting.TOPICS, alerting.TABLES, alert, patient=True)
 
 
+async def _check_topics(settings: Settings) -> None:
+    await check(declarations(settings), sizing(settings), connection(settings))
+
+
 def run_worker(settings: Settings, log_level: str) -> None:
     """Check the rules, then the topics, then work until SIGTERM or SIGINT; ends the process.
 
     Raises SettingsError, TableOfCodesError or TopicError, naming what is wrong.
     """
     rules = read_rules(settings)
-    asyncio.run(check(declarations(settings), sizing(settings), connection(settings)))
+    asyncio.run(patiently(lambda: _check_topics(settings), "look at the topics", settings.retry_timeout_s))
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(build(settings, rules), loop=loop, loglevel=log_level)

@@ -58,6 +58,7 @@ class GroupProgress:
         still_since = time.monotonic()
         before: Mapping[TopicPartition, int] = {}
         while True:
+            await self.look()
             look_after()
             if time.monotonic() > deadline:
                 raise TimeoutError(

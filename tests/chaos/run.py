@@ -97,7 +97,7 @@ async def run(options: Options) -> Outcome:
             findings, late = await _work(options, load, cluster, first, pool, log)
             if findings is None:
                 findings = await compare_with_oracle(load, first.settings, poison)
-                log.say(f"compared: {findings.line()}")
+                log.say("\n".join([f"compared: {findings.line()}", *findings.summary()]))
                 if options.replay:
                     replayed, crashed = await _replay(options, load, cluster, first, log)
     return Outcome(
