@@ -1,46 +1,28 @@
 """A Faust transport whose consumer is there for the group alone: what it is assigned is fetched by the rounds."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import aiokafka
-from aiokafka.errors import (
-    ConsumerStoppedError,
-    GroupAuthorizationFailedError,
-    InconsistentGroupProtocolError,
-    InvalidGroupIdError,
-    InvalidSessionTimeoutError,
-    KafkaError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
+from app.faust_batches.group_watch import LOOK_S, GroupWatch
 from app.faust_batches.wire import lenient_records
 from app.faust_batches.wire.brokers import REQUEST_TIMEOUT_MS
 from app.faust_batches.wire.protocol import Membership
 
 lenient_records.install()
 
-_LOOK_S = 1.0
 _A_DAY_MS = 24 * 3600 * 1000
 _NO_MESSAGES: tuple[tuple[TP, Any], ...] = ()
-_REFUSALS = (
-    GroupAuthorizationFailedError,
-    InconsistentGroupProtocolError,
-    InvalidGroupIdError,
-    InvalidSessionTimeoutError,
-    TopicAuthorizationFailedError,
-)
-"""What a person must mend."""
 
 
 class BatchConsumerThread(driver.AIOKafkaConsumerThread):
     """The aiokafka consumer, in its own thread and event loop so that heartbeats never wait for an agent."""
 
-    _failing_since: float | None = None
     _looking_after: asyncio.Task[None]
 
     async def on_start(self) -> None:
@@ -81,44 +63,13 @@ class BatchConsumerThread(driver.AIOKafkaConsumerThread):
         """Fetch nothing, now and then."""
         if consumer._closed:  # noqa: SLF001 - pinned version
             raise ConsumerStoppedError
-        await asyncio.sleep(_LOOK_S)
+        await asyncio.sleep(LOOK_S)
         return {}
 
     async def _look_after_group(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
-        """Look for errors of the group's coordination, from the start to the end, whether anything runs or not.
-
-        aiokafka stops its coordination at each error that it did not expect, such as a coordinator that is still
-        loading, until somebody has looked at it.
-        """
-        coordinator = consumer._coordinator  # noqa: SLF001 - pinned version
-        while not consumer._closed:  # noqa: SLF001
-            # says that the consumer is alive: an idle one leaves its group
-            with consumer._fetcher._subscriptions.fetch_context():  # noqa: SLF001
-                await asyncio.sleep(_LOOK_S)
-            error: BaseException | None = coordinator._pending_exception  # noqa: SLF001
-            ended = coordinator._coordination_task  # noqa: SLF001
-            if ended.done() and not ended.cancelled():
-                error = ended.exception() or error
-            if error is None:
-                self._failing_since = None
-            elif not self._outlasts(coordinator, error) and not consumer._closed:  # noqa: SLF001
-                asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
-                return
-
-    def _outlasts(self, coordinator: Any, error: BaseException) -> bool:
-        """Go on after an error, as a member anew; False: it does not pass, or has not in time."""
-        now = self.thread_loop.time()
-        self._failing_since = self._failing_since or now
-        patience_s: float = cast("Any", self.app).options.patience_s
-        fatal = isinstance(error, _REFUSALS) or coordinator._coordination_task.done()  # noqa: SLF001
-        if fatal or now - self._failing_since > patience_s:
-            return False
-        self.log.warning("group: %s, still trying", type(error).__name__)
-        with contextlib.suppress(KafkaError):
-            coordinator.check_errors()
-        if not getattr(error, "retriable", False):
-            coordinator.request_rejoin()
-        return True
+        error = await GroupWatch(consumer, cast("Any", self.app).options.patience_s).until_it_fails()
+        if error is not None:
+            asyncio.run_coroutine_threadsafe(self.app.crash(error), self.app.loop)
 
     async def rejoin(self) -> None:
         """Join the group anew."""

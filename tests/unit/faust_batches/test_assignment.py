@@ -55,6 +55,9 @@ class Worker:
         self._failures = failures
         self.generation = 0
         self.rejoined = 0
+        self.committing = asyncio.Event()
+        """Set: the round under way has been committed."""
+        self.committing.set()
         self.tables = SimpleNamespace(
             changelog_topics=set(), on_actives_ready=lambda: None, on_standbys_ready=lambda: None
         )
@@ -92,6 +95,7 @@ class Worker:
 
     async def _drain(self, running: asyncio.Task[None] | None, timeout_s: float | None) -> None:
         assert timeout_s is None
+        await self.committing.wait()
         if running is not None:
             running.cancel()
             await asyncio.wait([running])
@@ -239,3 +243,22 @@ async def test_a_worker_that_is_fenced_again_and_again_ends(monkeypatch: pytest.
             await settle()
         (error,) = worker.crashed
         assert "fenced 21 times without a commit" in str(error)
+
+
+async def test_a_rebalance_waits_for_whoever_lets_go_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fenced worker lets go while a rebalance begins: the group goes on only when the round has ended."""
+    async with started(monkeypatch) as worker:
+        await worker.end_rebalance()
+        await settle()
+        worker.committing.clear()
+        first = asyncio.create_task(worker.recovery.release())
+        await settle()
+        rebalance = asyncio.create_task(worker.begin_rebalance())
+        await settle()
+        assert (first.done(), rebalance.done()) == (False, False)
+        worker.committing.set()
+        await settle()
+        assert (first.done(), rebalance.done()) == (True, True)
+        await worker.end_rebalance()
+        await settle()
+        assert (worker.done, worker.crashed) == (TAKE_OVER, [])

@@ -1,14 +1,18 @@
 """Rows come to the end of their changelog, whatever lies at that end."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
 
 from app.faust_batches import recovery
-from app.faust_batches.recovery import read_changelogs
+from app.faust_batches.recovery import TOMBSTONE_S, read_changelogs
 from app.faust_batches.rows.memory import MemoryRows
+from app.faust_batches.rows.rocks import RocksRows
+from app.faust_batches.transaction import Row
 from app.faust_batches.wire.brokers import Brokers
 from app.faust_batches.wire.fetching import Fetched, FetchSizes
 from app.faust_batches.wire.offsets import Extent
@@ -29,7 +33,7 @@ class Fetching:
         room: Callable[[], Awaitable[None]],
     ) -> None:
         del brokers, sizes, room
-        assert positions == {CHANGELOG: 4}
+        assert positions[CHANGELOG] in {4, 5}
         self._deliver = deliver
 
     async def run(self) -> None:
@@ -46,3 +50,31 @@ async def test_a_changelog_is_read_to_its_end_and_not_to_its_last_record(monkeyp
     rows = MemoryRows()
     read = await read_changelogs(Brokers({}, "test", 5), {CHANGELOG: rows}, {CHANGELOG: Extent(4, 6)}, 5)
     assert (read, rows.get(b"k"), rows.position) == (1, b"row", 6)
+
+
+def kept(folder: Path, position: int, age_s: float) -> RocksRows:
+    """Return rows that were written so long ago, and stand for this offset."""
+    rows = RocksRows(folder / "0")
+    rows.apply({b"deleted since": Row(b"1", None)}, position)
+    rows.written_at = int(time.time() - age_s)
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("position", "age_s", "expected"),
+    [
+        pytest.param(5, TOMBSTONE_S + 60, [b"k"], id="away for longer than tombstones live"),
+        pytest.param(5, TOMBSTONE_S - 60, [b"deleted since", b"k"], id="away for less"),
+        pytest.param(6, TOMBSTONE_S + 60, [b"deleted since"], id="nothing was missed"),
+        pytest.param(9, 0, [b"k"], id="of a changelog that ended later"),
+    ],
+)
+async def test_rows_on_disk_that_may_have_missed_a_tombstone_are_read_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, position: int, age_s: float, expected: list[bytes]
+) -> None:
+    """A tombstone that is gone cannot be caught up with: the row would be there for ever."""
+    monkeypatch.setattr(recovery, "Fetching", Fetching)
+    rows = kept(tmp_path, position, age_s)
+    await read_changelogs(Brokers({}, "test", 5), {CHANGELOG: rows}, {CHANGELOG: Extent(4, 6)}, 5)
+    assert [key for key, _ in rows.items()] == expected
+    rows.close()
