@@ -136,6 +136,9 @@ class BatchApp(faust.App):
         """
         return self.partition_tasks.stores[table].partitions[partition]
 
+    def _create_directories(self) -> None:
+        """Make none of Faust's folders: rows lie where the options say, and the working folder may be read-only."""
+
     def _new_transport(self) -> Any:
         return BatchTransport(self.conf.broker_consumer, self)
 
