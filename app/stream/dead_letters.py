@@ -20,7 +20,7 @@ _PER_RECORD = 300
 
 _OURS = frozenset(
     {
-        *("origin-topic", "origin-partition", "origin-offset", "error-class", "error-text"),
+        *("origin-topic", "origin-partition", "origin-offset", "origin-timestamp", "error-class", "error-text"),
         *("origin-bytes", "origin-sha256", "origin-key-bytes", "origin-headers"),
     }
 )
@@ -42,6 +42,8 @@ class Place(NamedTuple):
     topic: str
     partition: int
     offset: int
+    timestamp_ms: int
+    """Its Kafka timestamp, whatever its producer has put there."""
 
 
 def letter_of(
@@ -59,6 +61,7 @@ def letter_of(
         ("origin-topic", place.topic.encode()),
         ("origin-partition", b"%d" % place.partition),
         ("origin-offset", b"%d" % place.offset),
+        ("origin-timestamp", b"%d" % place.timestamp_ms),
         ("error-class", error.error[:LONGEST_TEXT].encode()),
         ("error-text", error.text[:LONGEST_TEXT].encode(errors="replace")),
     ]

@@ -95,7 +95,7 @@ def event_of(record: Record) -> dict[str, Any]:
 def send_dead_letter(agent: str, record: Record, letter: DeadLetter, transaction: Transaction) -> None:
     """Put an unreadable record aside and count it: its bytes and headers as they came, as far as they fit, and why."""
     DEAD_LETTERS.labels(agent, record.topic).inc()
-    place = Place(record.topic, record.partition, record.offset)
+    place = Place(record.topic, record.partition, record.offset, record.timestamp)
     transaction.send(Topic.DEAD_LETTER, *letter_of(place, record.key, record.value, record.headers, letter))
 
 

@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from app.outputs import DeadLetter
 from app.stream.dead_letters import LONGEST_KEY, MOST_BYTES, MOST_HEADER_BYTES, Place, kept_headers, letter_of
 
-PLACE = Place("raw.teekrr", 3, 42)
+PLACE = Place("raw.teekrr", 3, 42, 1_700_000_000_000)
 ERROR = DeadLetter("BadInputError", "value: expected something else")
 OURS = [
     ("origin-topic", b"raw.teekrr"),
     ("origin-partition", b"3"),
     ("origin-offset", b"42"),
+    ("origin-timestamp", b"1700000000000"),
     ("error-class", b"BadInputError"),
     ("error-text", b"value: expected something else"),
 ]
@@ -81,8 +82,8 @@ def test_a_long_text_is_cut() -> None:
 def test_a_dead_letter_always_fits_its_topic(value: int, key: int, headers: list[tuple[str, bytes]]) -> None:
     letter = letter_of(PLACE, bytes(key), bytes(value), headers, ERROR)
     assert len(letter.key or b"") + len(letter.value or b"") + size(letter.headers) <= MOST_BYTES
-    assert len(letter.headers) <= 64 + 9
-    assert [each for each in letter.headers if each in OURS][-5:] == OURS
+    assert len(letter.headers) <= 64 + 10
+    assert [each for each in letter.headers if each in OURS][-6:] == OURS
 
 
 @given(HEADERS)
