@@ -79,7 +79,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Folder of the rows on disk")
     round_max_records: int = Field(8000, ge=1, description="Most records in one transaction")
     commit_interval_ms: int = Field(
-        30,
+        20,
         ge=0,
         le=1000,
         description="Least time from one commit to the next; lower: less latency, more work for worker and brokers",

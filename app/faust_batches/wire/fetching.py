@@ -1,6 +1,7 @@
 """Follows partitions at their leaders: committed records, in order, as they come."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -19,6 +20,10 @@ from app.faust_batches.wire.offsets import Gap
 _CONNECTION = "fetch"
 """Of its own: a broker answers the requests of a connection one after the other, and a fetch may wait for records."""
 _OUT_OF_RANGE = 1
+_PACE_S = 0.005
+"""Least time from one request to the next: under load an answer then carries several records instead of one."""
+_SLICE_S = 0.004
+"""How long an answer is unpacked before others have their turn, of this thread's own time."""
 _SESSION_LOST = frozenset({70, 71})
 
 
@@ -97,7 +102,11 @@ class Fetching:
         """Follow the partitions of one leader until somebody else leads one of them."""
         attempts = self._new_attempts(partitions)
         session = FetchSession(partitions, self._sizes.answer, self._sizes.partition)
+        asked_at = 0.0
         while True:
+            await self._room()
+            await asyncio.sleep(asked_at + _PACE_S - time.monotonic())
+            asked_at = time.monotonic()
             passing = set(STALE_LEADERS) if node == NO_NODE else await self._fetch(node, session)
             if not passing:
                 attempts = self._new_attempts(partitions)
@@ -110,7 +119,6 @@ class Fetching:
 
     async def _fetch(self, node: int, session: FetchSession) -> set[int] | KafkaError:
         """Fetch once; returns the errors that may pass, empty where there are none."""
-        await self._room()
         try:
             response = await self._brokers.send(node, session.request(self.positions), _CONNECTION)
             if response.error_code in _SESSION_LOST:
@@ -126,6 +134,7 @@ class Fetching:
     async def _take(self, response: Any) -> set[int]:
         """Deliver what is in an answer; returns the errors that may pass."""
         codes: set[int] = set()
+        started = time.thread_time()
         for topic, partitions in response.topics:
             for number, code, _, stable_end, _, aborted, _, data in partitions:
                 tp = TopicPartition(topic, number)
@@ -137,7 +146,9 @@ class Fetching:
                     codes |= check(f"fetch: {topic}", [code])
                 elif data:
                     self._deliver(self._unpack(tp, data, aborted, stable_end))
-                    await asyncio.sleep(0)
+                    if time.thread_time() - started > _SLICE_S:
+                        await asyncio.sleep(0)
+                        started = time.thread_time()
         return codes
 
     def _unpack(self, tp: TopicPartition, data: bytes, aborted: list[tuple[int, int]], stable_end: int) -> Fetched:

@@ -1,4 +1,4 @@
-"""The loop: what has arrived is reduced while the round before is being committed."""
+"""The loop: what has arrived is reduced together and committed, one round after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 
 from app.errors import FencedError
 from app.faust_batches.round import Round
-from app.faust_batches.rounds import Arrivals, Pace, Rounds
+from app.faust_batches.rounds import Pace, Rounds
 from app.faust_batches.task import Task
 from app.faust_batches.wire.producer import Written
 from tests.unit.faust_batches.small_work import TABLE, Taken, batch, new_task
@@ -71,7 +71,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_arrives_during_a_commit_is_reduced_and_committed_after_it() -> None:
+async def test_what_arrives_during_a_commit_waits_for_its_end() -> None:
     """Never two commits at once; the later one sees the rows of the earlier."""
     task, producer = new_task(), Producer()
     rounds = new_rounds(task, producer)
@@ -81,8 +81,7 @@ async def test_what_arrives_during_a_commit_is_reduced_and_committed_after_it() 
         await settle()
         rounds.arrivals.add(task, batch(Taken(1), Taken(2)))
         await settle()
-        assert (len(producer.commits), producer.under_way) == (1, 1)
-        assert task.positions[INPUT] == 3
+        assert (len(producer.commits), producer.under_way, task.positions[INPUT]) == (1, 1, 1)
         producer.may_end.set()
         await settle()
         assert [dict(each.offsets) for each in producer.commits] == [{INPUT: 1}, {INPUT: 3}]
@@ -90,8 +89,27 @@ async def test_what_arrives_during_a_commit_is_reduced_and_committed_after_it() 
         assert rounds.commits == 2
 
 
-async def test_a_full_round_waits_for_the_commit_before_it() -> None:
+async def test_many_that_arrive_during_a_commit_are_reduced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Upon the rows that are being committed."""
+    monkeypatch.setattr("app.faust_batches.rounds.MANY", 2)
+    task, producer = new_task(), Producer()
+    rounds = new_rounds(task, producer)
+    producer.may_end.clear()
+    async with running(rounds):
+        rounds.arrivals.add(task, batch(Taken(0)))
+        await settle()
+        rounds.arrivals.add(task, batch(Taken(1), Taken(2)))
+        await settle()
+        assert (len(producer.commits), producer.under_way, task.positions[INPUT]) == (1, 1, 3)
+        producer.may_end.set()
+        await settle()
+        assert [dict(each.offsets) for each in producer.commits] == [{INPUT: 1}, {INPUT: 3}]
+        assert task.rows[TABLE].get(b"k") == b"3"
+
+
+async def test_a_full_round_waits_for_the_commit_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """So memory is bounded while brokers are slow."""
+    monkeypatch.setattr("app.faust_batches.rounds.MANY", 2)
     task, producer = new_task(), Producer()
     rounds = new_rounds(task, producer, round_max_records=50)
     producer.may_end.clear()
@@ -101,11 +119,29 @@ async def test_a_full_round_waits_for_the_commit_before_it() -> None:
         for number in range(20):
             rounds.arrivals.add(task, batch(*(Taken(1 + 10 * number + each) for each in range(10))))
         await settle()
-        assert task.positions[INPUT] <= 1 + 50 + 50
+        assert task.positions[INPUT] == 1 + 50
         producer.may_end.set()
         await settle()
         await settle()
         assert task.positions[INPUT] == 201
+
+
+async def test_a_round_does_not_wait_for_the_end_of_what_keeps_coming(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a worker under load would commit ever larger rounds, ever later."""
+    monkeypatch.setattr("app.faust_batches.rounds._LAST_S", 0.0)
+    monkeypatch.setattr("app.faust_batches.rounds._FIRST_SLICE", 10)
+    monkeypatch.setattr("app.faust_batches.rounds._LARGEST_SLICE", 10)
+    task, producer = new_task(), Producer()
+    rounds = new_rounds(task, producer)
+    producer.may_end.clear()
+    async with running(rounds):
+        rounds.arrivals.add(task, batch(*map(Taken, range(40))))
+        await settle()
+        assert [dict(each.offsets) for each in producer.commits] == [{INPUT: 10}]
+        producer.may_end.set()
+        await settle()
+        assert dict(producer.commits[-1].offsets) == {INPUT: 40}
+        assert len(producer.commits) == 4
 
 
 async def test_finishing_ends_the_commit_and_leaves_the_rest_to_be_read_again() -> None:
@@ -163,29 +199,6 @@ async def test_an_idle_worker_commits_nothing() -> None:
     assert producer.commits == []
 
 
-async def test_fetching_waits_while_too_much_waits() -> None:
-    task = new_task()
-    arrivals = Arrivals(3)
-    arrivals.add(task, batch(Taken(0), Taken(1)))
-    await asyncio.wait_for(arrivals.room(), 1)
-    arrivals.add(task, batch(Taken(2)))
-    waiting = asyncio.create_task(arrivals.room())
-    await settle()
-    assert not waiting.done()
-    taken = arrivals.take(1)
-    await settle()
-    assert waiting.done()
-    assert (taken, arrivals.take(5)) == ((task, batch(Taken(0))), (task, batch(Taken(1))))
-
-
-async def test_nobody_waits_for_room_in_what_is_closed() -> None:
-    arrivals = Arrivals(1)
-    arrivals.add(new_task(), batch(Taken(0)))
-    arrivals.close()
-    await asyncio.wait_for(arrivals.room(), 1)
-    assert not arrivals
-
-
 async def test_what_nobody_waits_for_goes_with_the_next_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or into one of its own when its patience is over."""
     monkeypatch.setattr("app.faust_batches.rounds.PATIENCE_S", 0.1)
@@ -206,14 +219,3 @@ async def test_what_nobody_waits_for_goes_with_the_next_commit(monkeypatch: pyte
         assert len(producer.commits) == 2
         await asyncio.sleep(0.2)
         assert dict(producer.commits[2].offsets) == {TopicPartition("input", 1): 7}
-
-
-async def test_large_records_fill_what_may_wait_sooner() -> None:
-    """Ten of a megabyte are as many as thousands of usual size."""
-    arrivals = Arrivals(1000)
-    arrivals.add(new_task(), batch(*(Taken(number, b"x" * 1_000_000) for number in range(5))))
-    waiting = asyncio.create_task(arrivals.room())
-    await settle()
-    assert not waiting.done()
-    arrivals.close()
-    await waiting
