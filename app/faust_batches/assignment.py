@@ -174,6 +174,12 @@ class BatchRecovery(Service):
 class BatchTableManager(TableManager):
     """Faust's table manager with the recovery above."""
 
+    async def on_start(self) -> None:
+        """Start, without the second that Faust's own waits first: whoever subscribes waits for the agents anyway."""
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
+
     @property
     def recovery(self) -> Any:
         """The recovery service, made at first use."""

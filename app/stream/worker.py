@@ -123,12 +123,16 @@ def _know_outages_first(app: BatchApp, health: ProviderHealthReader, partitions:
     """
     following: list[asyncio.Future[Any]] = []
 
-    async def catch_up(*_: object, **__: object) -> None:
+    async def follow(*_: object, **__: object) -> None:
         if not following:
             # an error in it ends the worker, as one of any agent does
             following.append(app.add_future(health.follow(partitions)))
+
+    async def catch_up(*_: object, **__: object) -> None:
         await health.catch_up()
 
+    # beside the recovery of the tables
+    app.on_partitions_assigned.connect(follow)
     app.on_rebalance_complete.connect(catch_up)
 
 
