@@ -111,5 +111,5 @@ def _changes(records: Sequence[Any]) -> dict[bytes, Row | None]:
     }
 
 
-def _due(headers: tuple[tuple[str, bytes], ...]) -> int | None:
+def _due(headers: Sequence[tuple[str, bytes]]) -> int | None:
     return decode_due(headers[0][1]) if headers and headers[0][0] == DUE_HEADER else None

@@ -1,7 +1,8 @@
 """What a worker does between two assignments: fetch, and turn what comes into rounds."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -13,6 +14,18 @@ from app.faust_batches.wire.brokers import Brokers
 from app.faust_batches.wire.fetching import Fetched, Fetching, FetchSizes
 
 _SIZES = FetchSizes(answer=2 * 1024 * 1024, partition=256 * 1024)
+
+
+class Received(NamedTuple):
+    """A record as processors get it: see :class:`app.faust_batches.Record`."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Work:
@@ -49,7 +62,11 @@ class Work:
     def _feed(self, fetched: Fetched) -> None:
         tp = fetched.partition
         if fetched.records:
-            batch = Batch(tp.topic, tp.partition, fetched.records, fetched.reaches_end)
+            records = [
+                Received(tp.topic, tp.partition, each.offset, each.timestamp, each.key, each.value, each.headers)
+                for each in fetched.records
+            ]
+            batch = Batch(tp.topic, tp.partition, records, fetched.reaches_end)
             self._rounds.arrivals.add(self._inputs[tp], batch)
         if fetched.passed_over is not None:
             self._rounds.tell_gap(self._inputs[tp], fetched.passed_over)

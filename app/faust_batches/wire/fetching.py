@@ -6,16 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
-from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import CorruptRecordException, KafkaError
 
 from app.errors import BrokersError, FencedError
 from app.faust_batches.wire.brokers import NO_NODE, Attempts, Brokers
 from app.faust_batches.wire.codes import STALE_LEADERS, check
-from app.faust_batches.wire.fetch_session import READ_COMMITTED, FetchSession
+from app.faust_batches.wire.fetch_session import FetchSession
 from app.faust_batches.wire.inflating import InflatedBatchError
-from app.faust_batches.wire.lenient_records import LenientRecords
 from app.faust_batches.wire.offsets import Gap
+from app.faust_batches.wire.unpacking import Unpacking
 
 _CONNECTION = "fetch"
 """Of its own: a broker answers the requests of a connection one after the other, and a fetch may wait for records."""
@@ -38,7 +37,7 @@ class Fetched(NamedTuple):
 
     partition: TopicPartition
     records: list[Any]
-    """Maybe none: commit markers and aborted records occupy offsets."""
+    """As :class:`Unpacking` takes them out; maybe none, for commit markers and aborted records occupy offsets."""
     next_offset: int
     reaches_end: bool
     """There is nothing more in the partition now, as far as transactions have ended."""
@@ -153,15 +152,14 @@ class Fetching:
 
     def _unpack(self, tp: TopicPartition, data: bytes, aborted: list[tuple[int, int]], stable_end: int) -> Fetched:
         position = self.positions[tp]
-        unpacked = PartitionRecords(tp, LenientRecords(data), aborted, position, None, None, True, READ_COMMITTED)
-        records: list[Any] = []
+        unpacking = Unpacking(position)
         try:
-            records.extend(unpacked)
+            unpacking.read(data, aborted)
         except InflatedBatchError as error:
             # what came before it is delivered, and it is told as a gap
             self.positions[tp] = error.next_offset
             passed_over = Gap(tp, error.base_offset, error.next_offset)
-            return Fetched(tp, records, error.next_offset, reaches_end=False, passed_over=passed_over)
+            return Fetched(tp, unpacking.records, error.next_offset, reaches_end=False, passed_over=passed_over)
         except CorruptRecordException as error:
             # bytes that changed on their way: fetched again, for as long as there is patience
             raise DamagedBatchError from error
@@ -169,5 +167,5 @@ class Fetching:
             raise BrokersError(
                 f"fetch: {tp.topic}/{tp.partition} from {position} cannot be unpacked: {type(error).__name__}"
             ) from error
-        self.positions[tp] = unpacked.next_fetch_offset
-        return Fetched(tp, records, unpacked.next_fetch_offset, unpacked.next_fetch_offset >= stable_end)
+        self.positions[tp] = unpacking.next_offset
+        return Fetched(tp, unpacking.records, unpacking.next_offset, unpacking.next_offset >= stable_end)

@@ -53,13 +53,6 @@ SIGNATURES: list[tuple[Any, str]] = [
     (Consumer.verify_event_path, "(self, now, tp)"),
     (Fetcher._create_fetch_waiter, "(self)"),
     (Fetcher._get_actions_per_node, "(self, assignment)"),
-    (
-        fetcher.PartitionRecords.__init__,
-        (
-            "(self, tp, records, aborted_transactions, fetch_offset, key_deserializer, value_deserializer, check_crcs,"
-            " isolation_level)"
-        ),
-    ),
     (driver.AIOKafkaConsumerThread.on_start, "(self)"),
     (GroupCoordinator.request_rejoin, "(self)"),
     (GroupCoordinator.check_errors, "(self)"),
@@ -94,7 +87,6 @@ def test_versions_are_the_pinned_ones() -> None:
 
 def test_private_attributes_exist() -> None:
     """Attributes reached into are still assigned where this package expects them."""
-    assert "self.next_fetch_offset = next_batch.next_offset" in inspect.getsource(fetcher.PartitionRecords)
     assert "self._recovery is None" in inspect.getsource(TableManager.recovery.fget)  # type: ignore[attr-defined]
     assert "self._coordination_task = " in inspect.getsource(GroupCoordinator.__init__)
     assert "self.generation = " in inspect.getsource(GroupCoordinator.__init__)
