@@ -114,7 +114,9 @@ class Product:
     async def commit(self, offset: int) -> None:
         """Commit an offset of the requests for the group, while it has no member."""
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.settings.bootstrap_servers, group_id=application_id(self.settings)
+            bootstrap_servers=self.settings.bootstrap_servers,
+            group_id=application_id(self.settings),
+            enable_auto_commit=False,  # else its end commits once more, from where it stood before
         )
         await consumer.start()
         consumer.assign([REQUESTS])
