@@ -137,8 +137,8 @@ def show_rebalance(
     rate: Annotated[int, typer.Option(min=1, help="Webhooks a second.")] = 100,
     seconds: Annotated[int, typer.Option(min=1, help="How long to look after each event, at least.")] = 10,
 ) -> None:
-    """Pauses of the output when one of two workers stops in order, joins, is killed."""
-    _measure(ctx, "rebalance, longest pause", partial(rebalance.measure, rate=rate, seconds=seconds))
+    """How long webhooks wait when one of two workers stops in order, joins, is killed."""
+    _measure(ctx, "rebalance", partial(rebalance.measure, rate=rate, seconds=seconds))
 
 
 def _measure(ctx: typer.Context, title: str, measure: Measure) -> None:
