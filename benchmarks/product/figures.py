@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from rich.table import Table
 
-from benchmarks.product.reader import Arrival
-
 _MILLI = 1000
 
 
@@ -30,9 +28,9 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
 
 
-def longest_pause(arrivals: Sequence[Arrival], start: float, end: float) -> float:
+def longest_pause(arrivals: Sequence[float], start: float, end: float) -> float:
     """Return the longest time within a window in which nothing arrived."""
-    moments = [start, *(each.at for each in arrivals if start < each.at < end), end]
+    moments = [start, *(at for at in arrivals if start < at < end), end]
     return max(after - before for before, after in itertools.pairwise(moments))
 
 

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -14,14 +14,6 @@ from benchmarks.progress import Patience, Watched
 
 TOPIC = "suppression.changed"
 _NUMBER = re.compile(rb"\+\d+")
-
-
-class Arrival(NamedTuple):
-    """Records that became readable together."""
-
-    at: float
-    """By the monotonic clock."""
-    partition: int
 
 
 class Reader:
@@ -37,7 +29,8 @@ class Reader:
         self._reading: asyncio.Task[None] | None = None
         self.seen: dict[str, float] = {}
         """When the first record about a recipient was read, by the monotonic clock."""
-        self.arrivals: list[Arrival] = []
+        self.arrivals: list[float] = []
+        """When records became readable, by the monotonic clock."""
 
     async def __aenter__(self) -> Self:
         await self._consumer.start()
@@ -74,8 +67,9 @@ class Reader:
         while True:
             found = await self._consumer.getmany(timeout_ms=1000)
             now = time.monotonic()
-            for partition, records in found.items():
-                self.arrivals.append(Arrival(now, partition.partition))
+            if found:
+                self.arrivals.append(now)
+            for records in found.values():
                 for record in records:
                     for number in _NUMBER.findall(record.key or b""):
                         self.seen.setdefault(number.decode(), now)

@@ -3,7 +3,6 @@ import io
 from rich.console import Console
 
 from benchmarks.product.figures import longest_pause, percentile, shown, table_of
-from benchmarks.product.reader import Arrival
 
 
 def test_percentiles_are_values_that_were_measured() -> None:
@@ -13,7 +12,7 @@ def test_percentiles_are_values_that_were_measured() -> None:
 
 
 def test_a_pause_may_begin_or_end_with_the_window() -> None:
-    arrivals = [Arrival(at, 0) for at in (1.0, 10.0, 11.0, 13.0, 30.0)]
+    arrivals = [1.0, 10.0, 11.0, 13.0, 30.0]
     assert longest_pause(arrivals, 9.5, 14.0) == 2.0
     assert longest_pause(arrivals, 4.0, 14.0) == 6.0
     assert longest_pause(arrivals, 12.0, 20.0) == 7.0
