@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import TopicPartition
 
@@ -10,10 +11,13 @@ from app.faust_batches.batch import Batch
 from app.faust_batches.task import Task
 
 
-class _Waiting(NamedTuple):
+@dataclass(slots=True)
+class _Waiting:
+    """What has come of one partition."""
+
     task: Task
-    records: list[Any]
-    reaches_end: bool
+    records: list[Any] = field(default_factory=list)
+    reaches_end: bool = False
 
 
 class Arrivals:
@@ -44,11 +48,11 @@ class Arrivals:
     def add(self, task: Task, batch: Batch) -> None:
         """Let a batch wait behind what has come from its partition."""
         tp = TopicPartition(batch.topic, batch.partition)
-        before = self._later.get(tp)
-        records = [*batch.records] if before is None else before.records
-        if before is not None:
-            records.extend(batch.records)
-        self._later[tp] = _Waiting(task, records, batch.reaches_end)
+        waiting = self._later.get(tp)
+        if waiting is None:
+            waiting = self._later[tp] = _Waiting(task)
+        waiting.records += batch.records
+        waiting.reaches_end = batch.reaches_end
         self.load += batch.load
         if self.load >= self._most:
             self._room.clear()
@@ -68,8 +72,9 @@ class Arrivals:
         return task, batch
 
     def _begin_turn(self) -> None:
-        for tp, (task, records, reaches_end) in sorted(self._later.items(), key=_by_agent):
-            self._turn.append((task, Batch(tp.topic, tp.partition, records, reaches_end)))
+        for tp, waiting in sorted(self._later.items(), key=_by_agent):
+            batch = Batch(tp.topic, tp.partition, waiting.records, waiting.reaches_end)
+            self._turn.append((waiting.task, batch))
         self._later.clear()
 
     async def room(self) -> None:
@@ -85,6 +90,6 @@ class Arrivals:
         self.wake.set()
 
 
-def _by_agent(waiting: tuple[TopicPartition, _Waiting]) -> tuple[str, TopicPartition]:
-    tp, (task, *_) = waiting
-    return task.id.agent, tp
+def _by_agent(found: tuple[TopicPartition, _Waiting]) -> tuple[str, TopicPartition]:
+    tp, waiting = found
+    return waiting.task.id.agent, tp

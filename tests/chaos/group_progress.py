@@ -58,7 +58,6 @@ class GroupProgress:
         still_since = time.monotonic()
         before: Mapping[TopicPartition, int] = {}
         while True:
-            await self.look()
             look_after()
             if time.monotonic() > deadline:
                 raise TimeoutError(
@@ -88,11 +87,12 @@ class GroupProgress:
         """Return the ends of all partitions, or None when there is something left to do."""
         try:
             async with asyncio.timeout(30), _reader(self._bootstrap, "read_committed") as consumer:
+                # first of all, so that ``sums`` follow a group that is never without an open transaction
+                committed = await self._committed()
                 stable = await consumer.end_offsets(self._all)
                 async with _reader(self._bootstrap, "read_uncommitted") as other:
                     if await other.end_offsets(self._all) != stable:
                         return None  # a transaction is open
-                committed = await self._committed()
                 behind = {tp: at for tp, at in committed.items() if at < stable[tp]}
                 return None if behind and await _holds_records(consumer, behind, stable) else stable
         except (KafkaError, TimeoutError, OSError):

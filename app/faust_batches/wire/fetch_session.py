@@ -13,7 +13,7 @@ from aiokafka.protocol.fetch import FetchRequest_v11
 
 from app.faust_batches.wire.protocol import by_topic
 
-READ_COMMITTED = 1
+_READ_COMMITTED = 1
 _MIN_BYTES = 1
 _WAIT_MS = 500
 _LAST_EPOCH = 2**31 - 1
@@ -56,7 +56,7 @@ class FetchSession:
             (topic, [self._partition(number, positions[TopicPartition(topic, number)]) for number in numbers])
             for topic, numbers in by_topic(changed)
         ]
-        head = (_UNKNOWN, _WAIT_MS, _MIN_BYTES, self._fetch_bytes, READ_COMMITTED, self._id, self._epoch)
+        head = (_UNKNOWN, _WAIT_MS, _MIN_BYTES, self._fetch_bytes, _READ_COMMITTED, self._id, self._epoch)
         return SessionFetchRequest(*head, topics, [], "")
 
     def _partition(self, number: int, position: int) -> tuple[int, int, int, int, int]:

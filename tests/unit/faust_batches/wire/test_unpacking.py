@@ -9,7 +9,7 @@ from aiokafka.record.util import calc_crc32c
 
 from app.faust_batches.wire.unpacking import Unpacking
 
-_TRANSACTIONAL, _CONTROL = 0x10, 0x20
+_CONTROL = 0x20
 _ATTRIBUTES_END = 23
 _CRC_AT, _CHECKED_FROM = 17, 21
 ABORT, COMMIT = b"\x00\x00\x00\x00", b"\x00\x00\x00\x01"
