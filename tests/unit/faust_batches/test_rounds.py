@@ -71,8 +71,15 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_arrives_during_a_commit_waits_for_its_end() -> None:
-    """Never two commits at once; the later one sees the rows of the earlier."""
+@pytest.mark.parametrize(
+    ("many", "reduced_up_to"),
+    [pytest.param(400, 1, id="few wait for its end"), pytest.param(2, 3, id="many are reduced meanwhile")],
+)
+async def test_what_arrives_during_a_commit_is_committed_after_it(
+    monkeypatch: pytest.MonkeyPatch, many: int, reduced_up_to: int
+) -> None:
+    """Never two commits at once; the later one sees the rows of the earlier, also while these are being committed."""
+    monkeypatch.setattr("app.faust_batches.rounds.MANY", many)
     task, producer = new_task(), Producer()
     rounds = new_rounds(task, producer)
     producer.may_end.clear()
@@ -81,30 +88,12 @@ async def test_what_arrives_during_a_commit_waits_for_its_end() -> None:
         await settle()
         rounds.arrivals.add(task, batch(Taken(1), Taken(2)))
         await settle()
-        assert (len(producer.commits), producer.under_way, task.positions[INPUT]) == (1, 1, 1)
+        assert (len(producer.commits), producer.under_way, task.positions[INPUT]) == (1, 1, reduced_up_to)
         producer.may_end.set()
         await settle()
         assert [dict(each.offsets) for each in producer.commits] == [{INPUT: 1}, {INPUT: 3}]
         assert task.rows[TABLE].get(b"k") == b"3"
         assert rounds.commits == 2
-
-
-async def test_many_that_arrive_during_a_commit_are_reduced_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Upon the rows that are being committed."""
-    monkeypatch.setattr("app.faust_batches.rounds.MANY", 2)
-    task, producer = new_task(), Producer()
-    rounds = new_rounds(task, producer)
-    producer.may_end.clear()
-    async with running(rounds):
-        rounds.arrivals.add(task, batch(Taken(0)))
-        await settle()
-        rounds.arrivals.add(task, batch(Taken(1), Taken(2)))
-        await settle()
-        assert (len(producer.commits), producer.under_way, task.positions[INPUT]) == (1, 1, 3)
-        producer.may_end.set()
-        await settle()
-        assert [dict(each.offsets) for each in producer.commits] == [{INPUT: 1}, {INPUT: 3}]
-        assert task.rows[TABLE].get(b"k") == b"3"
 
 
 async def test_a_full_round_waits_for_the_commit_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
