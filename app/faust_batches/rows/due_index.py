@@ -1,5 +1,6 @@
 """When rows in memory are due: no entry is ever stale, however often a row is moved."""
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
 _SPAN_BITS = 26
@@ -8,10 +9,9 @@ _FEW_EMPTY = 64
 
 
 class DueIndex:
-    """Keys by moment (microseconds since 1970)."""
+    """Keys by spans of moments (microseconds since 1970); the moments themselves stay with the rows."""
 
     def __init__(self) -> None:
-        self._moments: dict[bytes, int] = {}
         self._spans: dict[int, set[bytes]] = {}
         self._order: list[int] = []
         """A heap of the numbers of all spans."""
@@ -19,29 +19,20 @@ class DueIndex:
         """Spans without a key; never more than the others, but for a few."""
 
     def __len__(self) -> int:
-        return len(self._moments)
+        return sum(map(len, self._spans.values()))
 
-    def set(self, key: bytes, moment: int | None) -> None:
-        """Set, change or (None) drop a row's moment."""
-        known = self._moments.get(key)
-        if known == moment:
+    def move(self, key: bytes, old: int | None, new: int | None) -> None:
+        """Move a row from one moment to another; None: never."""
+        before = None if old is None else old >> _SPAN_BITS
+        after = None if new is None else new >> _SPAN_BITS
+        if before == after:
             return
-        if known is not None:
-            self._drop(key, known >> _SPAN_BITS)
-        if moment is None:
-            del self._moments[key]
-            return
-        self._moments[key] = moment
-        number = moment >> _SPAN_BITS
-        span = self._spans.get(number)
-        if span is None:
-            span = self._spans[number] = set()
-            heappush(self._order, number)
-        elif not span:
-            self._empty -= 1
-        span.add(key)
+        if before is not None:
+            self._drop(key, before)
+        if after is not None:
+            self._add(key, after)
 
-    def due(self, until: int, limit: int) -> list[bytes]:
+    def due(self, until: int, limit: int, moment_of: Callable[[bytes], int]) -> list[bytes]:
         """Return at most ``limit`` keys that are due by then, the earliest spans first."""
         found: list[bytes] = []
         looked_at: list[int] = []
@@ -52,10 +43,19 @@ class DueIndex:
                 self._empty -= 1
                 continue
             looked_at.append(number)
-            found += [key for key in self._spans[number] if self._moments[key] <= until]
+            found += [key for key in self._spans[number] if moment_of(key) <= until]
         for number in looked_at:
             heappush(self._order, number)
         return found[:limit]
+
+    def _add(self, key: bytes, number: int) -> None:
+        span = self._spans.get(number)
+        if span is None:
+            span = self._spans[number] = set()
+            heappush(self._order, number)
+        elif not span:
+            self._empty -= 1
+        span.add(key)
 
     def _drop(self, key: bytes, number: int) -> None:
         span = self._spans[number]

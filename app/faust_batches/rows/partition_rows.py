@@ -8,6 +8,9 @@ from app.faust_batches.transaction import Changes, Layer
 DUE_HEADER = "due"
 """Header of a changelog record: when its row is due, microseconds since 1970 in eight bytes; absent: never."""
 
+NEVER = b"\xff" * 8
+"""Beyond every moment: a row that is never due."""
+
 
 class PartitionRows(Layer, Protocol):
     """One partition's rows, with the changelog offset they stand for.

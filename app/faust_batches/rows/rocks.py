@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import StoreError
-from app.faust_batches.rows.partition_rows import encode_due
+from app.faust_batches.rows.partition_rows import NEVER, encode_due
 from app.faust_batches.transaction import Changes, Row
 
 _FIRST_ROW = b"\x01"
@@ -21,7 +21,6 @@ _STATE_KEY = b"\x00state"
 """Layout of the folder, position, and when it was written."""
 _DUE = b"\x00due"
 _LAYOUT = 2
-_NEVER = b"\xff" * 8
 _MOMENT_END = len(_DUE) + 8
 _BLOCK_CACHE_BYTES = 16 * 1024 * 1024
 """The default grows to gigabytes for every partition."""
@@ -89,15 +88,15 @@ class RocksRows:
 
     def _write(self, batch: Any, key: bytes, row: Row | None) -> None:
         known = self._db.get(key)
-        old = known[:8] if known is not None else _NEVER
-        new = _NEVER if row is None or row.due is None else encode_due(row.due)
-        if old not in {_NEVER, new}:
+        old = known[:8] if known is not None else NEVER
+        new = NEVER if row is None or row.due is None else encode_due(row.due)
+        if old not in {NEVER, new}:
             batch.delete(_DUE + old + key)
         if row is None:
             batch.delete(key)
             return
         batch.put(key, new + row.value)
-        if new not in {_NEVER, old}:
+        if new not in {NEVER, old}:
             batch.put(_DUE + new + key, b"")
 
     def clear(self) -> None:
