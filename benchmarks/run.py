@@ -136,9 +136,10 @@ def show_rebalance(
     ctx: typer.Context,
     rate: Annotated[int, typer.Option(min=1, help="Webhooks a second.")] = 100,
     seconds: Annotated[int, typer.Option(min=1, help="How long to look after each event, at least.")] = 10,
+    rows: Annotated[int, typer.Option(min=1, help="People with rows before it begins.")] = 100_000,
 ) -> None:
     """How long webhooks wait when one of two workers stops in order, joins, is killed."""
-    _measure(ctx, "rebalance", partial(rebalance.measure, rate=rate, seconds=seconds))
+    _measure(ctx, "rebalance", partial(rebalance.measure, rate=rate, seconds=seconds, rows=rows))
 
 
 def _measure(ctx: typer.Context, title: str, measure: Measure) -> None:

@@ -13,6 +13,9 @@ from benchmarks.product.servers import Checkout, Worker
 from benchmarks.product.stack import Stack
 from benchmarks.progress import say
 
+_WITHIN_A_TRANSACTION = "delivered:100"
+"""Everything of its hundredth commit is at the broker, nothing is committed."""
+
 
 class _Bystander(NamedTuple):
     """Looks at the output while something happens to the workers."""
@@ -43,8 +46,11 @@ class _Bystander(NamedTuple):
         )
 
 
-async def measure(checkout: Checkout, rate: int, seconds: int) -> AsyncGenerator[Figure, None]:
-    """Measure the longest waits and pauses around each event; the load goes on all the time."""
+async def measure(checkout: Checkout, rate: int, seconds: int, rows: int) -> AsyncGenerator[Figure, None]:
+    """Measure the longest waits and pauses around each event; the load goes on all the time.
+
+    ``rows`` people have rows before it begins: whoever takes a partition over has theirs to read.
+    """
     async with (
         Stack(checkout) as stack,
         Reader(stack.bootstrap) as reader,
@@ -54,7 +60,9 @@ async def measure(checkout: Checkout, rate: int, seconds: int) -> AsyncGenerator
         await first.ready()
         await second.ready()
         bystander = _Bystander(stack, reader, publisher, seconds)
-        async with publisher.publishing(rate, itertools.count()):
+        say(f"{checkout.name}: {rows:,} rows")
+        await reader.wait_for(await publisher.publish(range(rows)), [first, second, stack.broker])
+        async with publisher.publishing(rate, itertools.count(rows)):
             await bystander.look("both have work", time.monotonic(), [first, second])
             for figure in await bystander.look("nothing happens", time.monotonic(), [first, second]):
                 yield figure
@@ -70,4 +78,8 @@ async def measure(checkout: Checkout, rate: int, seconds: int) -> AsyncGenerator
             since = time.monotonic()
             second.kill()
             for figure in await bystander.look("one is killed", since, [third]):
+                yield figure
+            fourth = stack.launch_worker(kill_at=_WITHIN_A_TRANSACTION)
+            since = await fourth.is_killed()
+            for figure in await bystander.look("one is killed within a transaction", since, [third]):
                 yield figure

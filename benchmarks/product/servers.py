@@ -1,7 +1,10 @@
 """A checkout of the product, and its `undelivered broker` and `undelivered worker` as processes."""
 
 import re
+import signal
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -77,6 +80,21 @@ class Worker(Process):
                 memory_mb, files_mb = self.most_resident_bytes // MEGABYTE, files // MEGABYTE
                 await patience.look(f"{memory_mb} MB of memory, {files_mb} MB of files")
         self.most_resident_bytes = max(self.most_resident_bytes, self.resident_bytes())
+
+    async def is_killed(self) -> float:
+        """Wait until it is killed; returns when that was, by the monotonic clock.
+
+        Raises BenchmarkError if it ends in another way, or does nothing any more.
+        """
+        patience = Patience(f"{self.name} is killed", [])
+        cpu_s = 0.0
+        while self.exit_code is None:
+            with suppress(BenchmarkError):  # it has just been killed
+                cpu_s = self.cpu_s()
+            await patience.look(f"{cpu_s:.1f} s of processor time")
+        if self.exit_code != -signal.SIGKILL:
+            self.check()
+        return time.monotonic()
 
     async def _is_ready(self, session: aiohttp.ClientSession) -> bool:
         try:

@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
+from app.faust_batches.faults import VARIABLE
 from benchmarks.product.processes import Process
 from benchmarks.product.servers import Broker, Checkout, Store, Worker
 from benchmarks.progress import say
@@ -39,10 +40,14 @@ class Stack:
     ) -> None:
         self._end()
 
-    def launch_worker(self, store: Store = "memory") -> Worker:
-        """Start a worker without waiting for it; see `Worker.ready`."""
+    def launch_worker(self, store: Store = "memory", kill_at: str = "") -> Worker:
+        """Start a worker without waiting for it; see `Worker.ready`.
+
+        ``kill_at``: where it is to die, a point of :mod:`app.faust_batches.faults` and how often it is passed before.
+        """
         name = f"worker {len(self._workers) + 1}"
-        self._workers.append(Worker(name, self._command, self._folder, self._variables, store))
+        variables = {**self._variables, VARIABLE: kill_at} if kill_at else self._variables
+        self._workers.append(Worker(name, self._command, self._folder, variables, store))
         return self._workers[-1]
 
     @property
