@@ -1,10 +1,7 @@
 """What an agent sees: batches of records in, rows beside them, and what it is to do with what fails."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import NamedTuple, Protocol
-
-from aiokafka.partitioner import murmur2
 
 from app.faust_batches.transaction import Transaction
 
@@ -114,9 +111,3 @@ class Incidents(Protocol):
         self, agent: str, topic: str, partition: int, committed: int, resumed_at: int, transaction: Transaction
     ) -> None:
         """Tell of records that nobody will process: those between the committed offset and the one resumed at."""
-
-
-@lru_cache(maxsize=200_000)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Return a key's partition by the hash every Java client uses (murmur2)."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)

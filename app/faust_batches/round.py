@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from aiokafka import TopicPartition
 
-from app.faust_batches.batch import Batch, partition_of
+from app.faust_batches.batch import Batch
+from app.faust_batches.partitioning import partition_of
 from app.faust_batches.task import Task
 from app.faust_batches.transaction import Changes, Outgoing, Transaction
 from app.faust_batches.wire.encoding import changelog_records, record_batches

@@ -178,7 +178,10 @@ class Covered:
 def size_of(record: Outgoing) -> int:
     """Return about how many bytes a record takes in its batch, never too few."""
     size = FRAMING_BYTES + len(record.key or b"") + len(record.value or b"")
-    for name, value in record.headers:
-        # a character takes four bytes of UTF-8 at most, and names are ASCII nearly always
-        size += _HEADER_FRAMING_BYTES + (len(name) if name.isascii() else 4 * len(name)) + len(value or b"")
-    return size
+    if not record.headers:
+        return size
+    names, values = zip(*record.headers, strict=True)
+    text = "".join(names)
+    # a character takes four bytes of UTF-8 at most, and names are ASCII nearly always
+    size += _HEADER_FRAMING_BYTES * len(names) + (len(text) if text.isascii() else 4 * len(text))
+    return size + sum(map(len, filter(None, values)))

@@ -10,7 +10,7 @@ from app.classify.overlay import Overlay
 from app.errors import BadInputError
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.faust_batches import Record
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.normalize import normalize
 from app.replay.difference import Case, Terms
 from app.replay.judgements import Identity, Recorded, identity_of, judged_as, mark, place

@@ -17,7 +17,7 @@ from app.domain.policy import Policy
 from app.domain.reservations import next_due, tend
 from app.events import CreditEntry, CreditRequested
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.outputs import DeadLetter
 from app.stream.dead_letters import kept_headers
 from app.stream.envelope import decoded, read_up_to, send, send_dead_letter

@@ -13,7 +13,7 @@ from app.edge import receipt
 from app.errors import BadInputError
 from app.events import DeliveryFailed
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.normalize import normalize
 from app.outputs import Normalized, RawRecord
 from app.raw_records import MOST_BYTES, read_headers, record_key

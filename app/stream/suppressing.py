@@ -11,7 +11,7 @@ from app.domain.rows import Row, decode_row, encode_row
 from app.domain.stats import count_batch
 from app.events import DeliveryConfirmed, DeliveryFailed, SuppressionRequested
 from app.faust_batches import Batch, Record, Transaction
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.identity import canonical, recipient_key
 from app.stream.dead_letters import kept_headers
 from app.stream.envelope import decoded, is_replayed, read_up_to, send

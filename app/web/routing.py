@@ -8,7 +8,8 @@ from aiohttp import ClientError, ClientTimeout, web
 from yarl import URL
 
 from app.faust_batches import BatchApp
-from app.faust_batches.batch import Rows, partition_of
+from app.faust_batches.batch import Rows
+from app.faust_batches.partitioning import partition_of
 from app.web.answers import NotNow
 
 _FORWARDED = "X-Undelivered-Forwarded"

@@ -7,7 +7,7 @@ import pytest
 
 from app import avro
 from app.domain.policy import load_policy
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.faust_batches.rows.memory import MemoryRows
 from app.stream.crediting import TABLE, Crediting
 from tests.agents.records import NOW, SECOND, Bench, Consumed

@@ -10,7 +10,7 @@ import pytest
 from app import avro
 from app.classify.overlay import NO_OVERLAY
 from app.domain.policy import load_policy
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.faust_batches.rows.memory import MemoryRows
 from app.raw_records import headers
 from app.stream import alerting, crediting, normalizing, suppressing

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 from app.classify import MAPPING_VERSION
 from app.classify.overlay import NO_OVERLAY, Overlay
 from app.classify.overlay_file import OVERLAY_COLUMNS, parse_overlay
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.faust_batches.rows.memory import MemoryRows
 from app.raw_records import headers
 from app.stream.normalizing import TABLE, Normalizing, Waiting

@@ -7,7 +7,7 @@ from app import avro
 from app.domain.outages import Outage, Outages
 from app.domain.policy import load_policy, parse_policy
 from app.events import DeliveryFailed
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.faust_batches.rows.memory import MemoryRows
 from app.stream.health import ProviderHealthReader, Route
 from app.stream.suppressing import TABLE, Suppressing
@@ -50,7 +50,7 @@ def failure(number: int, attribution: str, permanence: str, reason: str, at: int
     }
     defaults = {
         field["name"]: field.get("default")
-        for field in avro._codec_schema("delivery.failed")["fields"]
+        for field in avro.plain_schema("delivery.failed")["fields"]
         if field["name"] not in event
     }
     return {**defaults, **event, **more}  # type: ignore[typeddict-item]
@@ -133,7 +133,7 @@ def webhook(number: int, raw: tuple[str, int], at: int, topic: str = "delivery.f
     """Return what became of a webhook in a raw partition: unless told otherwise, nothing that suppresses."""
     event: Any = failure(number, Attribution.SENDER, Permanence.PERMANENT, Reason.UNKNOWN, at, kind="read")
     event |= {"raw_topic": raw[0], "raw_partition": raw[1], **more}
-    names = [field["name"] for field in avro._codec_schema(topic)["fields"]]
+    names = [field["name"] for field in avro.plain_schema(topic)["fields"]]
     return record(topic, {name: event[name] for name in names})
 
 
@@ -235,7 +235,7 @@ def test_a_degraded_provider_holds_nothing_transient_against_a_recipient() -> No
 def confirmation(number: int, kind: str, at: int = NOW) -> dict[str, Any]:
     """Return good news about a message whose recipient nobody named."""
     failed = failure(number, Attribution.UNKNOWN, Permanence.UNDETERMINED, Reason.UNKNOWN, at, recipient="")
-    names = [field["name"] for field in avro._codec_schema("delivery.confirmed")["fields"]]
+    names = [field["name"] for field in avro.plain_schema("delivery.confirmed")["fields"]]
     return {name: {**failed, "kind": kind}[name] for name in names}
 
 

@@ -17,7 +17,7 @@ from app.classify import MAPPING_VERSION
 from app.classify.overlay_file import parse_overlay
 from app.demo.payloads import Body, TeekrrMessage, prelude_created, prelude_status, treble_failure, webex_status
 from app.domain.clock import DAY, MINUTE
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.raw_records import headers, record_key
 from app.settings import Settings
 from app.stream import alerting, cluster_topics, crediting, normalizing, suppressing, worker

@@ -1,13 +1,4 @@
 from app.faust_batches import Batch
-from app.faust_batches.batch import partition_of
-
-
-def test_keys_hash_as_in_the_java_client() -> None:
-    """Vectors of Kafka's own UtilsTest.testMurmur2, brought to a partition as its default partitioner does."""
-    murmur2 = {b"21": -973932308, b"foobar": -790332482, b"a-little-bit-long-string": -985981536, b"abc": 479470107}
-    assert {key: partition_of(key, 1000) for key in murmur2} == {
-        key: (value & 0x7FFFFFFF) % 1000 for key, value in murmur2.items()
-    }
 
 
 def test_the_offset_to_commit_is_one_after_the_last_record() -> None:

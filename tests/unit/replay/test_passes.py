@@ -14,7 +14,7 @@ from app.demo.payloads import TeekrrMessage, prelude_created, prelude_status
 from app.domain.outages import Outages
 from app.domain.rows import decode_row, encode_row
 from app.faust_batches import Record
-from app.faust_batches.batch import partition_of
+from app.faust_batches.partitioning import partition_of
 from app.identity import recipient_key
 from app.normalize import normalize
 from app.raw_records import headers, record_key
