@@ -27,8 +27,9 @@ def test_config_shows_every_setting_once() -> None:
 
 def test_version_prints_the_installed_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda name: {"undelivered": "1.2.3"}[name])
+    monkeypatch.setattr("app.avro.COMPILED", True)
 
-    assert run(app, ["version"]).stdout == "1.2.3\n"
+    assert run(app, ["version"]).stdout == "1.2.3, Avro by its compiled codec\n"
 
 
 def test_version_says_when_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,7 +39,14 @@ def test_version_says_when_nothing_is_installed(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("importlib.metadata.version", not_found)
 
     result = run(app, ["version"])
-    assert (result.exit_code, result.stdout) == (0, "not installed: run from its source\n")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("not installed: run from its source, ")
+
+
+def test_version_says_when_nothing_was_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.avro.COMPILED", False)
+
+    assert run(app, ["version"]).stdout.endswith(", Avro by fastavro: slower, nothing was compiled\n")
 
 
 def test_an_error_of_ours_is_one_line_and_exit_code_1() -> None:

@@ -59,6 +59,7 @@ ALERT: dict[str, Any] = {
     "sample_code": "",
     "observed": 1.0,
     "threshold": 1.0,
+    "samples": [],
     "occurred_at": 1,
 }
 

@@ -51,15 +51,16 @@ def _values(kind: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401 - a schema
         "long": _LONGS,
         "int": st.integers(-(2**31), 2**31 - 1),
         "boolean": st.booleans(),
+        "double": st.floats(allow_nan=False),
     }
     return strategies[kind]
 
 
 def _fields(topic: str) -> dict[str, st.SearchStrategy[Any]]:
-    return {each["name"]: _values(each["type"]) for each in avro._codec_schema(topic)["fields"]}
+    return {each["name"]: _values(each["type"]) for each in avro.plain_schema(topic)["fields"]}
 
 
-def anything(topic: Topic) -> st.SearchStrategy[dict[str, Any]]:
+def anything(topic: str) -> st.SearchStrategy[dict[str, Any]]:
     """Any record of a topic's schema."""
     return st.fixed_dictionaries(_fields(topic))
 

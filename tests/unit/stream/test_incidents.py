@@ -104,9 +104,8 @@ def test_its_alert_names_record_class_and_place_under_the_records_tenant() -> No
 def test_the_place_is_the_innermost_line_of_this_package() -> None:
     function, _, line = PLACE.rpartition(":")
     assert (function, line.isdigit()) == ("app.raw_records.record_key", True)
-    in_a_library = error_of(avro.encode, "delivery.alert", {"event_id": SECRET}).__cause__
-    assert isinstance(in_a_library, Exception)
-    assert place_of(in_a_library).startswith("app.avro.encode:")
+    in_a_library = error_of(avro.schema_text, "a name with a \x00")
+    assert place_of(in_a_library).startswith("app.avro.schemas.schema_text:")
     assert place_of(KEY_ERROR) == place_of(ValueError(SECRET)) == "unknown"
 
 
