@@ -53,15 +53,23 @@ def record_key(provider: str, body: bytes) -> bytes | None:
     It keeps the events of one message in one partition; a body that cannot be read is still to be stored, without key.
     Raises ValueError for an unknown provider only.
     """
-    provider = Provider(provider)
+    return key_of(Provider(provider), parsed(body))
+
+
+def parsed(body: bytes) -> object:
+    """Return the JSON in a body; None for anything else."""
     try:
-        document = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None
+
+
+def key_of(provider: Provider, document: object) -> bytes | None:
+    """Return what `record_key` does, for a body that is parsed."""
     paths = _MESSAGE_IDS[provider]
-    if provider is Provider.PRELUDE and _at(document, ("type",)) == _PRELUDE_CREATED:
+    if provider is Provider.PRELUDE and at(document, ("type",)) == _PRELUDE_CREATED:
         paths = (*paths, ("payload", "id"))
-    return next((key for path in paths if (key := _key(_at(document, path))) is not None), None)
+    return next((key for path in paths if (key := _key(at(document, path))) is not None), None)
 
 
 def headers(tenant: str, received_at_us: int, source: str, *, verified: bool, account: str) -> list[tuple[str, bytes]]:
@@ -101,7 +109,8 @@ def _text(found: dict[str, bytes | None], name: str, pattern: re.Pattern[str], e
     return text
 
 
-def _at(document: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - JSON of unknown shape
+def at(document: Any, path: Sequence[str]) -> Any:  # noqa: ANN401 - JSON of unknown shape
+    """Return what stands at a path of names; None if nothing does."""
     for name in path:
         if not isinstance(document, dict):
             return None

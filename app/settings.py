@@ -14,32 +14,20 @@ from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariableError
 
-from app.endpoints import Endpoint, Group, Secret
+from app.credentials import Credential, Group
+from app.endpoints import Endpoint
 from app.errors import SettingsError
+from app.gateway_settings import Gateway, Port
 from app.raw_records import TENANT_PATTERN
 
 CONFIG_VARIABLE = "UNDELIVERED_CONFIG"
 DEFAULT_FILE = Path("undelivered.toml")
 
-Port = Annotated[int, Field(ge=0, le=65535)]
-
-
-class Gateway(Group):
-    """The HTTP server that takes the webhooks in."""
-
-    host: str = Field("127.0.0.1", description="Address to listen on")
-    port: Port = Field(8080, description="Port to listen on; 0: any free one, written to the log")
-    # a record may have 1 MiB at most unless the broker is told otherwise; headers and key take their part
-    body_limit_bytes: int = Field(262_144, ge=1, le=1_000_000, description="Largest body taken; larger ones get a 413")
-    answer_timeout_s: float = Field(
-        4, gt=0, lt=5, description="Longest time to an answer; treble gives up after 5 s; too late becomes a 503"
-    )
-
 
 class Token(Group):
     """A bearer token for the table views."""
 
-    token: Secret = Field(description="The bearer token")
+    token: Credential = Field(description="The bearer token; a text, or a table as for an endpoint's secrets")
     tenant: str = Field(pattern=rf"^(\*|{TENANT_PATTERN})$", description="Tenant whose rows it shows; *: all")
 
 
@@ -126,10 +114,10 @@ class Settings(BaseSettings):
             for key in ("sasl_username", "sasl_password"):
                 if not getattr(self, key):
                     raise ValueError(f"{key}: expected a value, since security_protocol is {self.security_protocol}")
-        if _repeated(each.token.get_secret_value() for each in self.tokens):
+        if _repeated(each.token.text for each in self.tokens):
             raise ValueError("tokens: expected each token once")
         in_urls = (each for each in self.endpoints.values() if each.secret_in_url)
-        if _repeated((each.provider, secret.get_secret_value()) for each in in_urls for secret in each.secrets):
+        if _repeated((each.provider, secret.text) for each in in_urls for secret in each.secrets):
             raise ValueError("endpoints: expected each secret of a provider's URLs once")
         return self
 

@@ -170,6 +170,7 @@ def _variables(
         "UNDELIVERED_SESSION_TIMEOUT_S": str(_SESSION_TIMEOUT_S),
         "UNDELIVERED_WEB_PORT": str(web_port),
         "UNDELIVERED_GATEWAY__PORT": str(gateway_port),
+        "UNDELIVERED_GATEWAY__METRICS_PORT": "0",
         "UNDELIVERED_PARKED_WAIT_S": str(parked_wait_s),
         "UNDELIVERED_QUIET_S": str(_QUIET_S),
         "UNDELIVERED_TOKENS": orjson.dumps([{"token": secrets.token, "tenant": "*"}]).decode(),

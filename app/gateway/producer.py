@@ -1,15 +1,19 @@
 """Raw records on their way to Kafka: written when all in-sync replicas have them, or not known to be written."""
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Callable
+from typing import NamedTuple
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from app.errors import UndeliveredError
+from app.faust_batches.partitioning import partition_of
+from app.gateway.lane import Lane
 from app.settings import Settings, kafka_security
 from app.topics import RAW_TOPICS
-from app.vocabulary import Provider
 
 # longer than any answer may take, far shorter than aiokafka's 40 s: a frozen broker is given up soon
 _REQUEST_TIMEOUT_MS = 10_000
@@ -25,11 +29,25 @@ class NotStoredError(UndeliveredError):
     """The brokers have not acknowledged a record; it may still arrive, so whoever sends it again may double it."""
 
 
+class RawEntry(NamedTuple):
+    """A record for a raw topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+Stored = Callable[[NotStoredError | None], None]
+"""Is told once what became of a record; None: the brokers have it."""
+
+
 class RawProducer:
     """An idempotent producer that connects by itself, for the raw topics.
 
-    An idempotent aiokafka producer that once met an error which cannot be retried fails ever after, because there is a
-    gap in its sequence numbers. It is replaced then. While brokers are away it keeps at most two batches a partition.
+    Records of one partition that come while a batch of it is under way share the next one. An idempotent aiokafka
+    producer that once met an error which cannot be retried fails ever after, because there is a gap in its sequence
+    numbers. It is replaced then.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -44,6 +62,8 @@ class RawProducer:
         }
         self._topics = {str(RAW_TOPICS[endpoint.provider]) for endpoint in settings.endpoints.values()}
         self._producer: AIOKafkaProducer | None = None
+        self._lanes: dict[TopicPartition, Lane] = {}
+        self._turn = itertools.count()
         self._replace = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -63,21 +83,25 @@ class RawProducer:
             for task in set(self._closing):
                 task.cancel()
 
-    async def store(self, provider: Provider, key: bytes | None, body: bytes, headers: list[tuple[str, bytes]]) -> None:
-        """Write a record and return when it is acknowledged; raises NotStoredError otherwise.
+    def store(self, entry: RawEntry, stored: Stored) -> None:
+        """Write a record, and say by and by what became of it.
 
-        Safe to be cancelled; like an error, that leaves open whether the record arrives.
+        Raises NotStoredError where that is known at once.
         """
         producer = self._producer
         if producer is None:
             raise NotStoredError("not connected to the brokers")
-        try:
-            await producer.send_and_wait(RAW_TOPICS[provider], body, key, headers=headers)
-        except KafkaError as error:
-            if not error.retriable and producer is self._producer:
-                _log.error("the producer is replaced after %s", type(error).__name__)
-                self._retire()
-            raise NotStoredError(f"the brokers did not take it: {type(error).__name__}") from error
+        partitions = producer.client.cluster.partitions_for_topic(entry.topic)
+        if not partitions:
+            raise NotStoredError("its topic is missing")
+        count = len(partitions)
+        partition = next(self._turn) % count if entry.key is None else partition_of(entry.key, count)
+        tp = TopicPartition(entry.topic, partition)
+        lane = self._lanes.get(tp)
+        if lane is None:
+            lane = self._lanes[tp] = Lane(producer, tp, self._failed)
+        if not lane.add(entry.key, entry.value, entry.headers, stored):
+            raise NotStoredError("the brokers are too slow")
 
     async def obstacle(self) -> str:
         """Return what keeps webhooks from being stored now, asking the brokers; empty if nothing does."""
@@ -91,11 +115,22 @@ class RawProducer:
         missing = self._topics - metadata.topics()
         return f"topics are missing: {', '.join(sorted(missing))}" if missing else ""
 
+    def _failed(self, producer: AIOKafkaProducer, error: Exception) -> NotStoredError:
+        """Say what is told of a batch that failed; the producer may have to be replaced."""
+        if not getattr(error, "retriable", False) and producer is self._producer:
+            _log.error("the producer is replaced after %s", type(error).__name__)
+            self._retire()
+        return NotStoredError(f"the brokers did not take it: {type(error).__name__}")
+
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             producer = AIOKafkaProducer(**self._arguments)
             try:
                 await producer.start()
+                for topic in self._topics:
+                    # known before the first webhook; a topic that is missing does not keep the others waiting
+                    producer.client.add_topic(topic)
+                await producer.client.force_metadata_update()
             except KafkaError as error:
                 _log.warning("no connection to the brokers: %s", type(error).__name__)
                 await producer.stop()
@@ -109,8 +144,15 @@ class RawProducer:
     def _retire(self) -> None:
         if self._producer is not None:
             # it waits for what is on its way, which takes as long as the brokers are away
-            task = asyncio.create_task(self._producer.stop())
+            task = asyncio.create_task(_stop(self._producer, list(self._lanes.values())))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
             self._producer = None
+            self._lanes = {}
             self._replace.set()
+
+
+async def _stop(producer: AIOKafkaProducer, lanes: list[Lane]) -> None:
+    for lane in lanes:
+        await lane.finish()
+    await producer.stop()

@@ -1,194 +1,184 @@
-"""The gateway's HTTP side: who may post what, and which answer says what."""
+"""The gateway as a process: sockets, signals, and what is read again on SIGHUP."""
 
 import asyncio
 import logging
 import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
-from aiohttp import web
-from aiohttp.typedefs import LooseHeaders
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
-
-from app.errors import SettingsError, SignatureError
-from app.gateway.entrances import Entrance, Entrances
-from app.gateway.handshake import is_handshake
-from app.gateway.producer import NotStoredError, RawProducer
-from app.raw_records import headers, record_key
+from app.errors import SettingsError, UndeliveredError
+from app.gateway.clients import Clients
+from app.gateway.door import Door
+from app.gateway.entrances import Entrances
+from app.gateway.http.connections import Connections
+from app.gateway.http.limits import Limits, room_for
+from app.gateway.metrics import BYTES_IN_FLIGHT, CONNECTIONS
+from app.gateway.pages import Metrics, health
+from app.gateway.producer import RawProducer
+from app.gateway.spool import Spool, open_spool
+from app.gateway.store import Store
+from app.gateway_settings import Gateway
 from app.settings import Settings
-from app.vocabulary import Provider
 
-_RETRY_AFTER_S = 5
-
-_WEBHOOKS = Counter("undelivered_webhooks", "Requests to webhook URLs", ["provider", "endpoint", "outcome"])
+_BACKLOG = 128
+_LOG_EVERY_S = 0.5
 
 _log = logging.getLogger(__name__)
 
-
-class _Refused(Exception):  # noqa: N818 - an answer, no error of ours
-    """A request gets an answer other than 2xx."""
-
-    def __init__(self, status: int, outcome: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.outcome = outcome
+Reload = Callable[[], Settings]
+"""Reads the settings again; raises SettingsError."""
 
 
-def make_app(settings: Settings, producer: RawProducer) -> web.Application:
-    """Return the HTTP application; it neither starts nor stops the producer."""
-    app = web.Application(client_max_size=settings.gateway.body_limit_bytes)
-    webhooks = _Webhooks(settings, producer)
-
-    async def ready(_request: web.Request) -> web.Response:
-        obstacle = await producer.obstacle()
-        return _answer(503, {"ready": False, "reason": obstacle}) if obstacle else _answer(200, {"ready": True})
-
-    app.router.add_post("/v1/webhooks/{provider}/{last_part}", webhooks.receive)
-    app.router.add_get("/livez", _live)
-    app.router.add_get("/readyz", ready)
-    app.router.add_get("/metrics", _metrics)
-    return app
-
-
-async def run_gateway(settings: Settings) -> None:
+async def run_gateway(settings: Settings, reload: Reload | None = None) -> None:
     """Serve until SIGTERM, SIGINT or cancellation; then requests in flight are answered and records flushed.
 
-    It listens at once, whether brokers are there or not. To be run in the main thread, because of the signals. Raises
-    SettingsError if it cannot listen.
+    It listens at once, whether brokers are there or not. SIGHUP has ``reload`` read endpoints, secrets and proxies
+    anew; what cannot be read leaves the old ones in force. To be run in the main thread, because of the signals. Raises
+    SettingsError if it cannot listen, StoreError if the spool cannot be opened.
     """
     stop = asyncio.Event()
     producer = RawProducer(settings)
-    runner = web.AppRunner(
-        make_app(settings, producer),
-        # URLs hold secrets
-        access_log=None,
-        # signatures cover the bytes that were sent
-        auto_decompress=False,
-        shutdown_timeout=settings.gateway.answer_timeout_s + 1,
-    )
-    await _listen(runner, settings)
-    with _set_by_signals(stop):
-        async with asyncio.TaskGroup() as tasks:
-            connection = tasks.create_task(producer.run())
-            try:
+    async with AsyncExitStack() as stack:
+        spool = await _spool(settings.gateway, stack)
+        store = Store(producer, spool)
+        door = Door(store, health(store.obstacle), settings.gateway.body_limit_bytes)
+        _configure(door, settings)
+        _configure(door, settings)
+        running = [asyncio.create_task(producer.run())]
+        if spool is not None:
+            running.append(asyncio.create_task(store.drain(spool)))
+        for task in running:
+            task.add_done_callback(lambda _: stop.set())
+        stack.push_async_callback(_end, running)
+        with _signals(
+            {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: lambda: _reload(door, reload)}
+        ):
+            async with _serving(door, settings):
                 await stop.wait()
-            finally:
-                # first the requests in flight, which still need the connection
-                await runner.cleanup()
-                connection.cancel()
+        # the requests in flight are answered; until then they needed the connection
+        await store.finish()
+        for task in running:
+            if task.done():
+                task.result()
 
 
-async def _listen(runner: web.AppRunner, settings: Settings) -> None:
-    await runner.setup()
-    host, port = settings.gateway.host, settings.gateway.port
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _configure(door: Door, settings: Settings) -> None:
+    door.entrances = Entrances(settings.endpoints)
+    door.clients = Clients(settings.gateway.proxies, settings.gateway.public_url)
+
+
+def _reload(door: Door, reload: Reload | None) -> None:
+    if reload is None:
+        return
     try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise SettingsError(f"gateway.host, gateway.port: cannot listen on {host}:{port}: {error.strerror}") from error
-    _log.info("listening on %s", ", ".join(f"{address[0]}:{address[1]}" for address in runner.addresses))
+        _configure(door, reload())
+    except UndeliveredError as error:
+        _log.error("the settings stay as they were: %s", error)
+    else:
+        _log.info("endpoints, secrets and proxies are read again")
+
+
+async def _spool(limits: Gateway, stack: AsyncExitStack) -> Spool | None:
+    if limits.spool_dir is None:
+        return None
+    spool = await open_spool(limits.spool_dir, limits.spool_bytes)
+    stack.push_async_callback(spool.close)
+    if spool.depth:
+        _log.warning("%d webhooks of an earlier time lie in the spool", spool.depth)
+    return spool
+
+
+@asynccontextmanager
+async def _serving(door: Door, settings: Settings) -> AsyncIterator[None]:
+    """Take requests for the length of the block; at its end those in flight are answered."""
+    limits = settings.gateway
+    connections = Connections(door, _limits(limits), door.is_proxy, _tls(limits))
+    few = Connections(Metrics(health(door.store.obstacle)), _limits(limits)._replace(connections=100), lambda _: True)
+    public = await _listen(connections, "", limits.host, limits.port)
+    try:
+        private = await _listen(few, "metrics_", limits.metrics_host, limits.metrics_port)
+    except BaseException:
+        public.close()
+        raise
     if not settings.endpoints:
-        _log.warning("no endpoints are configured: every webhook gets a 404")
-
-
-@contextmanager
-def _set_by_signals(event: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, event.set)
+        _log.warning("no endpoints are configured: every webhook gets a 401")
+    background = [asyncio.create_task(each) for each in (connections.sweep(), few.sweep(), _report(door, connections))]
     try:
         yield
     finally:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(each)
+        public.close()
+        await connections.stop(limits.answer_timeout_s + 1)
+        private.close()
+        await few.stop(1)
+        for task in background:
+            task.cancel()
 
 
-class _Webhooks:
-    def __init__(self, settings: Settings, producer: RawProducer) -> None:
-        self._limits = settings.gateway
-        self._entrances = Entrances(settings.endpoints)
-        self._producer = producer
-
-    async def receive(self, request: web.Request) -> web.Response:
-        entrance = self._entrances.find(request.match_info["provider"], request.match_info["last_part"])
-        if entrance is None:
-            return _refusal(None, _Refused(404, "unknown_endpoint", "no such provider and endpoint"))
-        deadline = asyncio.get_running_loop().time() + self._limits.answer_timeout_s
-        received_at_us = time.time_ns() // 1000
-        try:
-            body = await self._body(request, deadline)
-            _check(entrance, request, body)
-            if entrance.endpoint.provider is Provider.WEBEX_INTERACT and is_handshake(body):
-                _count(entrance, "handshake")
-                return _sent_back(body)
-            await self._store(entrance, received_at_us, body, deadline)
-        except _Refused as refused:
-            return _refusal(entrance, refused)
-        _count(entrance, "stored")
-        # an empty JSON object suits all of them: Teekrr wants JSON, treble valid JSON, the others the 200 alone
-        return _answer(200, {})
-
-    async def _body(self, request: web.Request, deadline: float) -> bytes:
-        too_large = _Refused(413, "too_large", f"body of more than {self._limits.body_limit_bytes} bytes")
-        if (request.content_length or 0) > self._limits.body_limit_bytes:
-            raise too_large
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            raise too_large from None
-        except TimeoutError:
-            raise _Refused(408, "incomplete", "the body did not arrive in time") from None
-        except (ConnectionError, web.RequestPayloadError):
-            raise _Refused(400, "incomplete", "the body ended too early or is malformed") from None
-
-    async def _store(self, entrance: Entrance, received_at_us: int, body: bytes, deadline: float) -> None:
-        name, endpoint, _ = entrance
-        source = f"gateway/{name}"
-        pairs = headers(endpoint.tenant, received_at_us, source, verified=endpoint.verify, account=endpoint.account)
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._producer.store(endpoint.provider, record_key(endpoint.provider, body), body, pairs)
-        except TimeoutError:
-            raise _Refused(503, "not_stored", "no acknowledgement of the brokers in time") from None
-        except NotStoredError as error:
-            raise _Refused(503, "not_stored", str(error)) from error
+def _limits(gateway: Gateway) -> Limits:
+    return Limits(
+        connections=room_for(gateway.connections),
+        connections_per_address=gateway.connections_per_address,
+        bytes_in_flight=gateway.bytes_in_flight,
+        body_bytes=gateway.body_limit_bytes,
+        header_timeout_s=gateway.header_timeout_s,
+        idle_timeout_s=gateway.idle_timeout_s,
+        answer_timeout_s=gateway.answer_timeout_s,
+    )
 
 
-def _check(entrance: Entrance, request: web.Request, body: bytes) -> None:
+async def _listen(connections: Connections, prefix: str, host: str, port: int) -> asyncio.Server:
+    loop = asyncio.get_running_loop()
     try:
-        entrance.verify(request.headers, body)
-    except SignatureError as error:
-        raise _Refused(401, "bad_signature", str(error)) from error
+        server = await loop.create_server(connections.new, host, port, backlog=_BACKLOG)
+    except OSError as error:
+        keys = f"gateway.{prefix}host, gateway.{prefix}port"
+        raise SettingsError(f"{keys}: cannot listen on {host}:{port}: {error.strerror}") from error
+    names = (each.getsockname() for each in server.sockets)
+    addresses = ", ".join(f"{name[0]}:{name[1]}" for name in names)
+    _log.info("%s on %s", "metrics" if prefix else "listening", addresses)
+    return server
 
 
-def _refusal(entrance: Entrance | None, refused: _Refused) -> web.Response:
-    # a URL that means no endpoint is not shown: it may hold a mistyped or former secret
-    _log.warning("refused %d endpoint=%s: %s", refused.status, entrance.name if entrance else "-", refused)
-    _count(entrance, refused.outcome)
-    # the reason stays here: a stranger learns nothing about secrets and brokers
-    extra = {"Retry-After": str(_RETRY_AFTER_S)} if refused.status == 503 else {}  # noqa: PLR2004 - HTTP
-    return _answer(refused.status, {"error": refused.outcome}, extra)
+def _tls(gateway: Gateway) -> ssl.SSLContext | None:
+    if gateway.tls_certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_cert_chain(gateway.tls_certificate, gateway.tls_key)
+        if gateway.tls_client_ca is not None:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(gateway.tls_client_ca)
+    except OSError:  # ssl.SSLError is one of them
+        raise SettingsError(
+            "gateway.tls_certificate, tls_key, tls_client_ca: expected readable PEM files that belong together"
+        ) from None
+    return context
 
 
-def _count(entrance: Entrance | None, outcome: str) -> None:
-    provider, name = (entrance.endpoint.provider, entrance.name) if entrance else ("", "")
-    _WEBHOOKS.labels(provider, name, outcome).inc()
+async def _report(door: Door, connections: Connections) -> None:
+    while True:
+        await asyncio.sleep(_LOG_EVERY_S)
+        door.refusals.tell_due(connections.now())
+        CONNECTIONS.set(len(connections))
+        BYTES_IN_FLIGHT.set(connections.bytes_in_flight)
 
 
-def _answer(status: int, content: dict[str, object], extra: LooseHeaders = ()) -> web.Response:
-    return web.json_response(content, status=status, headers=extra)
-
-
-def _sent_back(body: bytes) -> web.Response:
-    # never as a page: the body is a stranger's
-    return web.Response(body=body, content_type="text/plain", headers={"X-Content-Type-Options": "nosniff"})
-
-
-async def _live(_request: web.Request) -> web.Response:
-    return _answer(200, {"live": True})
-
-
-async def _metrics(_request: web.Request) -> web.Response:
-    return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+@contextmanager
+def _signals(handlers: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for each, handler in handlers.items():
+        loop.add_signal_handler(each, handler)
+    try:
+        yield
+    finally:
+        for each in handlers:
+            loop.remove_signal_handler(each)

@@ -38,7 +38,7 @@ class Gate:
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         # digests are of one length, so that comparing them tells nothing about a token, not even how long it is
-        self._callers = [(_digest(each.token.get_secret_value()), Caller(each.tenant)) for each in tokens]
+        self._callers = [(_digest(each.token.text), Caller(each.tenant)) for each in tokens]
 
     def caller(self, authorization: str | None) -> Caller:
         """Return who sent this ``Authorization`` header.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from pydantic import SecretStr
 
+from app.credentials import Credential
 from app.domain.clock import HOUR
 from app.events import CreditChanged, DeliveryAlert, DeliveryStats, SuppressionChanged
 from app.settings import Settings, Token
@@ -20,7 +20,9 @@ from tests.browser.chromium import Tab, chromium
 
 ACME = "acme-token-0123456789"
 EVERYBODY = "everybody-token-0123456789"
-SETTINGS = Settings(tokens=(Token(token=SecretStr(ACME), tenant="acme"), Token(token=SecretStr(EVERYBODY), tenant="*")))
+SETTINGS = Settings(
+    tokens=(Token(token=Credential.of(ACME), tenant="acme"), Token(token=Credential.of(EVERYBODY), tenant="*"))
+)
 SCRIPT = "<img src=x onerror=alert(1)>"
 
 # one less than the page keeps: the next hour may begin while a test runs

@@ -7,9 +7,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr, ValidationError
 
+from app.credentials import Credential
 from app.endpoints import Endpoint
 from app.errors import SettingsError
-from app.settings import Gateway, Settings, Token, describe, kafka_security, load_settings
+from app.gateway_settings import Gateway
+from app.settings import Settings, Token, describe, kafka_security, load_settings
 from app.vocabulary import Provider
 
 SECRET = "hunter2hunter2hunter2"
@@ -48,13 +50,13 @@ def test_a_file_gives_everything(tmp_path: Path) -> None:
         f"""
         bootstrap_servers = "k1:9092,k2:9092"
         parked_wait_s = 60
-        tokens = [{{token = "for-acme", tenant = "acme"}}, {{token = "for-all", tenant = "*"}}]
+        tokens = [{{token = "for-acme", tenant = "acme"}}, {{token = "for-everybody", tenant = "*"}}]
         [gateway]
         port = 0
         [endpoints.shop]
         tenant = "acme"
         provider = "teekrr"
-        secrets = ["old", "new"]
+        secrets = ["old secret", "new secret"]
         account = "acme/main"
         [endpoints.codes]
         tenant = "acme"
@@ -66,16 +68,19 @@ def test_a_file_gives_everything(tmp_path: Path) -> None:
     assert load_settings(None) == Settings(
         bootstrap_servers="k1:9092,k2:9092",
         parked_wait_s=60,
-        tokens=(Token(token=SecretStr("for-acme"), tenant="acme"), Token(token=SecretStr("for-all"), tenant="*")),
+        tokens=(
+            Token(token=Credential.of("for-acme"), tenant="acme"),
+            Token(token=Credential.of("for-everybody"), tenant="*"),
+        ),
         gateway=Gateway(port=0),
         endpoints={
             "shop": Endpoint(
                 tenant="acme",
                 provider=Provider.TEEKRR,
-                secrets=(SecretStr("old"), SecretStr("new")),
+                secrets=(Credential.of("old secret"), Credential.of("new secret")),
                 account="acme/main",
             ),
-            "codes": Endpoint(tenant="acme", provider=Provider.PRELUDE, public_keys=(key,)),
+            "codes": Endpoint(tenant="acme", provider=Provider.PRELUDE, public_keys=(Credential.of(key),)),
         },
     )
 
@@ -112,7 +117,7 @@ def test_variables_win_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pyt
         partitions=4,
         gateway=Gateway(port=5, body_limit_bytes=10),
         endpoints={
-            "shop": Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=(SecretStr("from variable"),)),
+            "shop": Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=(Credential.of("from variable"),)),
             "chats": Endpoint(tenant="acme", provider=Provider.TREBLE, verify=False),
         },
     )
@@ -132,7 +137,7 @@ def test_variables_win_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pyt
         ("batch_max_records = 2000", "batch_max_records: Extra inputs are not permitted"),
         ("store = 'tape'", "store: Input should be 'memory' or 'rocksdb'"),
         ("gateway.port = 70000", "gateway.port: Input should be less than or equal to 65535"),
-        ("gateway.answer_timeout_s = 5", "gateway.answer_timeout_s: Input should be less than 5"),
+        ("gateway.answer_timeout_s = 4.8", "gateway.answer_timeout_s: Input should be less than 4.8"),
         ("gateway.hots = 'x'", "gateway.hots: Extra inputs are not permitted"),
         ("replication = 1\nmin_insync_replicas = 2", "min_insync_replicas: expected at most replication"),
         ("security_protocol = 'SASL_SSL'", "sasl_username: expected a value, since security_protocol is SASL_SSL"),
@@ -143,7 +148,7 @@ def test_variables_win_over_the_file_key_by_key(tmp_path: Path, monkeypatch: pyt
         (f"sasl_password = ['{SECRET}']", "sasl_password: Input should be a valid string"),
         (f"tokens = [{{token = '{SECRET}', tenant = 'a b'}}]", "tokens.0.tenant: String should match"),
         (f"tokens = [{{token = '{SECRET}'}}]", "tokens.0.tenant: Field required"),
-        ("tokens = [{token = '', tenant = '*'}]", "tokens.0.token: expected a text that is not empty"),
+        ("tokens = [{token = '', tenant = '*'}]", "tokens.0.token: expected at least 8 characters"),
         (
             f"tokens = [{{token = '{SECRET}', tenant = 'a'}}, {{token = '{SECRET}', tenant = '*'}}]",
             "tokens: expected each token once",
@@ -234,14 +239,14 @@ def test_only_strong_rsa_keys_are_taken() -> None:
 
     for key in (short, ec.generate_private_key(ec.SECP256R1())):
         with pytest.raises(ValidationError, match="expected an RSA public key of at least 2048 bits"):
-            Endpoint(tenant="a", provider=Provider.PRELUDE, public_keys=(pem(key),))
+            Endpoint(tenant="a", provider=Provider.PRELUDE, public_keys=(Credential.of(pem(key)),))
 
 
 def test_settings_show_no_secrets() -> None:
     settings = Settings(
         sasl_password=SecretStr(SECRET),
-        tokens=(Token(token=SecretStr(SECRET), tenant="*"),),
-        endpoints={"x": Endpoint(tenant="a", provider=Provider.TREBLE, secrets=(SecretStr(SECRET),))},
+        tokens=(Token(token=Credential.of(SECRET), tenant="*"),),
+        endpoints={"x": Endpoint(tenant="a", provider=Provider.TREBLE, secrets=(Credential.of(SECRET),))},
     )
 
     shown = (str(settings), repr(settings), str(settings.model_dump()), settings.model_dump_json())

@@ -53,6 +53,11 @@ class Spool:
         return self._log.size
 
     @property
+    def most_bytes(self) -> int:
+        """The bound of `bytes`."""
+        return self._most_bytes
+
+    @property
     def oldest_us(self) -> int | None:
         """When the oldest entry was spooled, in microseconds since 1970; None if there is none."""
         return self._log.oldest_us if self._log.depth else None

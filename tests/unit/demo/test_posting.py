@@ -1,15 +1,18 @@
 """Signatures of the load, which is written from the providers' documents, against the gateway's own reading of them."""
 
+from dataclasses import replace
+
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pydantic import SecretStr
 
+from app.credentials import Credential
 from app.demo.book import Webhook
 from app.demo.posting import signature_headers
 from app.demo.processes import Secrets, new_secrets
 from app.endpoints import Endpoint
 from app.errors import SignatureError
 from app.gateway.signatures import verifier
+from app.verifying import Request
 from app.vocabulary import Provider
 
 BODY = b'{"event":"failed"}'
@@ -23,8 +26,8 @@ def secrets() -> Secrets:
 def endpoint(provider: Provider, secrets: Secrets) -> Endpoint:
     if provider is Provider.PRELUDE:
         pem = secrets.prelude.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-        return Endpoint(tenant="acme", provider=provider, public_keys=(pem,))
-    return Endpoint(tenant="acme", provider=provider, secrets=(SecretStr(secrets.teekrr),))
+        return Endpoint(tenant="acme", provider=provider, public_keys=(Credential.of(pem),))
+    return Endpoint(tenant="acme", provider=provider, secrets=(Credential.of(secrets.teekrr),))
 
 
 @pytest.mark.parametrize("provider", [Provider.TEEKRR, Provider.PRELUDE])
@@ -32,9 +35,11 @@ def test_the_gateway_takes_the_signature_and_refuses_another_body(provider: Prov
     verify = verifier(endpoint(provider, secrets))
     headers = signature_headers(Webhook("acme", provider, BODY), secrets)
 
-    verify(headers, BODY)
+    request = Request("POST", "", {name.lower(): value for name, value in headers.items()}, BODY, 0.0)
+
+    verify(request)
     with pytest.raises(SignatureError):
-        verify(headers, BODY + b" ")
+        verify(replace(request, body=BODY + b" "))
 
 
 @pytest.mark.parametrize("provider", [Provider.WEBEX_INTERACT, Provider.TREBLE])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gateway.handshake import is_handshake
+from app.gateway.handshake import Handshake, handshake
 
 EVENT = (
     b'{"specversion":"1.0","type":"com.interact.messages.sms.status","source":"https://api.webexinteract.com/v1/sms",'
@@ -14,15 +14,29 @@ EVENT = (
     "body",
     [
         b"3a7f-secret",
-        b"secret=3a7f&x=1\n",
-        b'"3a7f secret"',
+        b"3a7f+/==\n",
+        b'"3a7f"',
         b'{"secret":"3a7f"}',
+    ],
+)
+def test_a_word_alone_is_certainly_a_handshake(body: bytes) -> None:
+    assert handshake(body) is Handshake.CERTAIN
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"secret=3a7f&x=1\n",
+        b"<sms><id>7</id></sms>",
+        b'"3a7f secret"',
+        b'{"status":"failed","phone_number":"+447810000001"}',
         b' {"type": "verify", "secret": "3a7f"} ',
+        b'{"secret":"two words"}',
         b"x" * 1024,
     ],
 )
-def test_a_secret_however_wrapped_is_a_handshake(body: bytes) -> None:
-    assert is_handshake(body)
+def test_what_may_be_an_event_is_only_possibly_one(body: bytes) -> None:
+    assert handshake(body) is Handshake.POSSIBLE
 
 
 @pytest.mark.parametrize(
@@ -44,14 +58,14 @@ def test_a_secret_however_wrapped_is_a_handshake(body: bytes) -> None:
     ],
 )
 def test_anything_else_is_to_be_stored(body: bytes) -> None:
-    assert not is_handshake(body)
+    assert handshake(body) is Handshake.NONE
 
 
 @given(st.integers(1, len(EVENT)))
-def test_an_event_that_was_cut_off_is_no_handshake(length: int) -> None:
-    assert not is_handshake(EVENT[:length])
+def test_an_event_that_was_cut_off_is_none(length: int) -> None:
+    assert handshake(EVENT[:length]) is Handshake.NONE
 
 
 @given(st.binary())
 def test_no_body_is_too_odd_to_be_judged(body: bytes) -> None:
-    assert is_handshake(body) in {True, False}
+    assert handshake(body) in Handshake

@@ -1,14 +1,17 @@
 import base64
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from pydantic import SecretStr
 
+from app.credentials import Credential
 from app.endpoints import Endpoint
 from app.errors import SignatureError
-from app.gateway.signatures import teekrr_signature, verifier
+from app.gateway.signatures import verifier
+from app.verifying import Request
 from app.vocabulary import Provider
 
 SECRET = "test-secret-1"
@@ -21,19 +24,27 @@ SIGNATURE = "2d06f51b095c489d5bab9ca38017aaa3df14dac10e79e2b61af9a5811ce8d560"
 SIGNED_WITH_THE_PLAIN_SECRET = "95d55693f9e7ae8e513354922f73aaaea785088bdb50521d390f170fe8c2c572"
 
 
+def request(headers: dict[str, str], body: bytes) -> Request:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    return Request("POST", "https://example.com/v1/webhooks/x/y", lowered, body, 0.0)
+
+
+def check(endpoint: Endpoint, headers: dict[str, str], body: bytes) -> str:
+    return verifier(endpoint)(request(headers, body))
+
+
 def teekrr(*secrets: str) -> Endpoint:
-    return Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=tuple(map(SecretStr, secrets)))
+    return Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=tuple(map(Credential.of, secrets)))
 
 
 def test_teekrr_signs_with_the_hex_digest_of_the_secret() -> None:
     assert len(BODY) == 316
-    assert teekrr_signature(SECRET, BODY) == SIGNATURE
-    verifier(teekrr(SECRET))({"X-Teekrr-Signature": SIGNATURE}, BODY)
+    check(teekrr(SECRET), {"X-Teekrr-Signature": SIGNATURE}, BODY)
 
 
-@pytest.mark.parametrize("secrets", [("retired", SECRET), (SECRET, "next")])
+@pytest.mark.parametrize("secrets", [("retired one", SECRET), (SECRET, "next one")])
 def test_any_of_several_secrets_will_do(secrets: tuple[str, ...]) -> None:
-    verifier(teekrr(*secrets))({"X-Teekrr-Signature": SIGNATURE}, BODY)
+    check(teekrr(*secrets), {"X-Teekrr-Signature": SIGNATURE}, BODY)
 
 
 @pytest.mark.parametrize(
@@ -51,12 +62,12 @@ def test_any_of_several_secrets_will_do(secrets: tuple[str, ...]) -> None:
 )
 def test_a_missing_or_wrong_teekrr_signature_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(SignatureError, match="X-Teekrr-Signature"):
-        verifier(teekrr(SECRET, "next"))(headers, BODY)
+        check(teekrr(SECRET, "next one"), headers, BODY)
 
 
 def test_a_changed_body_is_refused() -> None:
     with pytest.raises(SignatureError):
-        verifier(teekrr(SECRET))({"X-Teekrr-Signature": SIGNATURE}, BODY + b" ")
+        check(teekrr(SECRET), {"X-Teekrr-Signature": SIGNATURE}, BODY + b" ")
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +77,7 @@ def keys() -> tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]:
 
 def prelude(*keys: rsa.RSAPrivateKey) -> Endpoint:
     pems = (key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode() for key in keys)
-    return Endpoint(tenant="acme", provider=Provider.PRELUDE, public_keys=tuple(pems))
+    return Endpoint(tenant="acme", provider=Provider.PRELUDE, public_keys=tuple(map(Credential.of, pems)))
 
 
 def signed(key: rsa.RSAPrivateKey, *, salt_length: int = 32) -> bytes:
@@ -84,7 +95,7 @@ def test_prelude_signatures_pass_in_both_alphabets_padded_or_not(
     assert standard.endswith("=")
 
     for text in (standard, standard.rstrip("="), url_safe, url_safe.rstrip("=")):
-        verify({"X-Webhook-Signature": f"rsassa-pss-sha256={text}"}, BODY)
+        verify(request({"X-Webhook-Signature": f"rsassa-pss-sha256={text}"}, BODY))
 
 
 def _letters(raw: bytes) -> set[bytes]:
@@ -97,9 +108,9 @@ def test_a_flipped_bit_of_body_or_signature_is_refused(keys: tuple[rsa.RSAPrivat
     flipped = signature[:100] + bytes([signature[100] ^ 1]) + signature[101:]
 
     with pytest.raises(SignatureError, match="fits none of 1"):
-        verify({"X-Webhook-Signature": _scheme(signature)}, BODY[:-1] + b"]")
+        verify(request({"X-Webhook-Signature": _scheme(signature)}, BODY[:-1] + b"]"))
     with pytest.raises(SignatureError, match="fits none of 1"):
-        verify({"X-Webhook-Signature": _scheme(flipped)}, BODY)
+        verify(request({"X-Webhook-Signature": _scheme(flipped)}, BODY))
 
 
 def test_another_key_and_another_salt_length_are_refused(keys: tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]) -> None:
@@ -107,7 +118,7 @@ def test_another_key_and_another_salt_length_are_refused(keys: tuple[rsa.RSAPriv
 
     for signature in (signed(keys[1]), signed(keys[0], salt_length=20)):
         with pytest.raises(SignatureError, match="fits none of 1"):
-            verify({"X-Webhook-Signature": _scheme(signature)}, BODY)
+            verify(request({"X-Webhook-Signature": _scheme(signature)}, BODY))
 
 
 def _scheme(signature: bytes) -> str:
@@ -130,9 +141,37 @@ def test_a_header_that_is_no_prelude_signature_is_refused(
     headers: dict[str, str], expected: str, keys: tuple[rsa.RSAPrivateKey, rsa.RSAPrivateKey]
 ) -> None:
     with pytest.raises(SignatureError, match=expected):
-        verifier(prelude(keys[0]))(headers, BODY)
+        check(prelude(keys[0]), headers, BODY)
 
 
 @pytest.mark.parametrize("provider", Provider)
 def test_without_verification_every_request_passes(provider: Provider) -> None:
-    verifier(Endpoint(tenant="acme", provider=provider, verify=False))({}, b"")
+    check(Endpoint(tenant="acme", provider=provider, verify=False), {}, b"")
+
+
+def test_the_credential_that_fitted_is_named() -> None:
+    named = Credential.model_validate({"value": SECRET, "name": "2026-11"})
+    endpoint = Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=(Credential.of("another one"), named))
+    assert check(endpoint, {"X-Teekrr-Signature": SIGNATURE}, BODY) == "2026-11"
+    assert check(teekrr("another one", SECRET), {"X-Teekrr-Signature": SIGNATURE}, BODY) == "2"
+
+
+def test_a_secret_past_its_end_fits_no_more() -> None:
+    ended = Credential.model_validate({"value": SECRET, "until": "1970-01-01T00:00:10Z"})
+    verify = verifier(Endpoint(tenant="acme", provider=Provider.TEEKRR, secrets=(ended,)))
+    last = replace(request({"X-Teekrr-Signature": SIGNATURE}, BODY), now_s=10.0)
+    assert verify(last) == "1"
+    with pytest.raises(SignatureError, match="fits none of 0"):
+        verify(replace(last, now_s=10.1))
+
+
+@pytest.mark.parametrize(
+    ("authorization", "given"), [("basic", "Basic dXNlcjpwYXNzd29yZA=="), ("bearer", "Bearer user:password")]
+)
+def test_a_provider_that_signs_nothing_may_log_in(authorization: Literal["basic", "bearer"], given: str) -> None:
+    login = (Credential.of("user:password"),)
+    endpoint = Endpoint(tenant="acme", provider=Provider.TREBLE, secrets=login, authorization=authorization)
+    assert check(endpoint, {"Authorization": given}, BODY) == "1"
+    for wrong in ({}, {"Authorization": given + "x"}, {"Authorization": "Bearer"}):
+        with pytest.raises(SignatureError):
+            check(endpoint, wrong, BODY)

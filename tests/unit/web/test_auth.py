@@ -1,12 +1,12 @@
 import pytest
-from pydantic import SecretStr
 
+from app.credentials import Credential
 from app.settings import Token
 from app.web.answers import Refused
 from app.web.auth import Caller, Gate
 
-ACME = Token(token=SecretStr("acme-secret"), tenant="acme")
-ALL = Token(token=SecretStr("schlüssel"), tenant="*")
+ACME = Token(token=Credential.of("acme-secret"), tenant="acme")
+ALL = Token(token=Credential.of("schlüssel"), tenant="*")
 # as aiohttp hands over bytes beyond ASCII
 AS_SENT = "schlüssel".encode().decode("utf-8", "surrogateescape")
 

@@ -1,7 +1,7 @@
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
-from pydantic import SecretStr
 
+from app.credentials import Credential
 from app.settings import Settings, Token
 from app.web.auth import Gate
 from app.web.overview import Overview
@@ -50,7 +50,7 @@ async def test_only_a_caller_who_is_let_in_starts_the_reading_behind_the_overvie
         asked.append(1)
         return Overview()
 
-    settings = Settings(tokens=(Token(token=SecretStr("acme-token-0123456789"), tenant="acme"),))
+    settings = Settings(tokens=(Token(token=Credential.of("acme-token-0123456789"), tenant="acme"),))
     app = web.Application(middlewares=middlewares(settings))
     add_overview(app.router, read, Gate(settings.tokens))
     async with TestClient(TestServer(app)) as client:

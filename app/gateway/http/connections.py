@@ -1,0 +1,127 @@
+"""All connections: how many, of whom, and what they hold; here is decided who has to go."""
+
+import asyncio
+import ssl
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from app.gateway.http.connection import Connection
+from app.gateway.http.limits import Limits
+from app.gateway.http.request import Application
+
+_SWEEP_S = 0.2
+
+
+class Connections:
+    """Makes a protocol for each connection, and sees to it that none stays for ever.
+
+    ``unlimited`` tells of an address whether it may open as many as it likes: that of a proxy of one's own.
+    """
+
+    now: Callable[[], float] = staticmethod(time.monotonic)
+
+    def __init__(
+        self,
+        application: Application,
+        limits: Limits,
+        unlimited: Callable[[str], bool],
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.application = application
+        self.limits = limits
+        self.tls = tls
+        self.stopping = False
+        self.bytes_in_flight = 0
+        self._unlimited = unlimited
+        self._all: dict[Connection, None] = {}
+        self._idle: OrderedDict[Connection, None] = OrderedDict()
+        """The oldest first."""
+        self._of_address: Counter[str] = Counter()
+        self._left = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def new(self) -> Connection:
+        """Return the protocol of a new connection."""
+        return Connection(self)
+
+    def admit(self, connection: Connection) -> bool:
+        """Let a connection in, for which the oldest idle one may have to go."""
+        address = connection.address
+        if self.stopping:
+            return False
+        if self._of_address[address] >= self.limits.connections_per_address and not self._unlimited(address):
+            self.application.refused(0, "connections_of_one_address")
+            return False
+        if len(self._all) >= self.limits.connections:
+            if not self._idle:
+                self.application.refused(0, "connections")
+                return False
+            oldest, _ = self._idle.popitem(last=False)
+            oldest.close()
+            self.forget(oldest)
+        self._all[connection] = self._idle[connection] = None
+        self._of_address[address] += 1
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        """Count a connection no more."""
+        if connection not in self._all:
+            return
+        del self._all[connection]
+        self._idle.pop(connection, None)
+        self._of_address[connection.address] -= 1
+        if not self._of_address[connection.address]:
+            del self._of_address[connection.address]
+        if not self._all:
+            self._left.set()
+
+    def idle(self, connection: Connection) -> None:
+        """Note that a connection has nothing to do."""
+        if connection in self._all:
+            self._idle[connection] = None
+        if self.stopping:
+            connection.close()
+
+    def busy(self, connection: Connection) -> None:
+        """Note that it has."""
+        self._idle.pop(connection, None)
+
+    def hold(self, size: int) -> bool:
+        """Make room for a part of a body; False: there is none."""
+        if self.bytes_in_flight + size > self.limits.bytes_in_flight:
+            return False
+        self.bytes_in_flight += size
+        return True
+
+    def release(self, size: int) -> None:
+        """Give room back."""
+        self.bytes_in_flight -= size
+
+    async def sweep(self) -> None:
+        """End what is over its time, until cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            self.expire_due()
+
+    def expire_due(self) -> None:
+        """End what is over its time now."""
+        now = self.now()
+        for connection in [each for each in self._all if each.deadline <= now]:
+            connection.expire()
+
+    async def stop(self, patience_s: float) -> None:
+        """Let nobody in any more, answer what is on its way, and close everything."""
+        self.stopping = True
+        for connection in list(self._idle):
+            connection.close()
+        self._left.clear()
+        if self._all:
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._left.wait()
+            except TimeoutError:
+                for connection in list(self._all):
+                    connection.close()

@@ -1,0 +1,32 @@
+"""What the gateway counts; every label comes from the configuration or from a fixed list."""
+
+from functools import lru_cache
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_WEBHOOKS = Counter("undelivered_webhooks", "Requests to webhook URLs", ["provider", "endpoint", "outcome"])
+ACKNOWLEDGED = Histogram(
+    "undelivered_webhook_answer_seconds",
+    "From the end of a webhook's headers to its answer",
+    ["endpoint"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+CREDENTIALS = Counter(
+    "undelivered_credential_uses", "Webhooks by the secret or key that fitted", ["endpoint", "credential"]
+)
+BYTES_IN_FLIGHT = Gauge("undelivered_gateway_bytes_in_flight", "Bytes of bodies without an answer")
+CONNECTIONS = Gauge("undelivered_gateway_connections", "Open connections")
+SPOOL_DEPTH = Gauge("undelivered_spool_records", "Webhooks that wait on this machine's disk for the brokers")
+SPOOL_BYTES = Gauge("undelivered_spool_bytes", "Bytes of them on the disk")
+SPOOL_AGE = Gauge("undelivered_spool_oldest_seconds", "Age of the oldest of them; 0: there is none")
+SPOOL_ERRORS = Counter("undelivered_spool_errors", "Webhooks that the spool could not take", ["cause"])
+
+
+def count(provider: str, endpoint: str, outcome: str) -> None:
+    """Count a request by what became of it."""
+    _child(provider, endpoint, outcome).inc()
+
+
+@lru_cache(maxsize=4096)
+def _child(provider: str, endpoint: str, outcome: str) -> Counter:
+    return _WEBHOOKS.labels(provider, endpoint, outcome)

@@ -1,0 +1,65 @@
+"""What the gateway shows to those who look after it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from app.gateway.http.answers import Answer, refusal
+from app.gateway.http.request import Exchange, Head, Visit
+
+
+class Page:
+    """A page that is the same for everybody, made anew for each request."""
+
+    def __init__(self, make: Callable[[], Awaitable[Answer]]) -> None:
+        self._make = make
+        self._making: set[asyncio.Task[None]] = set()
+
+    def take(self, body: bytes, exchange: Exchange) -> None:  # noqa: ARG002 - nobody sends one
+        """Make it."""
+        task = asyncio.create_task(self._answer(exchange))
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+
+    def given_up(self, status: int, cause: str) -> None:
+        """Nothing depends on it."""
+
+    async def _answer(self, exchange: Exchange) -> None:
+        exchange.answer(await self._make())
+
+
+def health(obstacle: Callable[[], Awaitable[str]]) -> Mapping[str, Visit]:
+    """Return ``/livez`` and ``/readyz``; ``obstacle`` says what keeps webhooks from being stored."""
+
+    async def live() -> Answer:
+        return Answer(200, orjson.dumps({"live": True}))
+
+    async def ready() -> Answer:
+        reason = await obstacle()
+        return Answer(
+            503 if reason else 200, orjson.dumps({"ready": not reason} | ({"reason": reason} if reason else {}))
+        )
+
+    return {"/livez": Page(live), "/readyz": Page(ready)}
+
+
+class Metrics:
+    """The application on the metrics' own port."""
+
+    def __init__(self, pages: Mapping[str, Visit]) -> None:
+        async def metrics() -> Answer:
+            return Answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+
+        self._pages = {**pages, "/metrics": Page(metrics)}
+
+    def admit(self, head: Head) -> Visit | Answer:
+        """Look for the page."""
+        page = self._pages.get(head.path)
+        if page is None:
+            return refusal(404, "path")
+        return page if head.method in {"GET", "HEAD"} else refusal(405, "method")
+
+    def refused(self, status: int, cause: str) -> None:
+        """Nobody counts these."""
