@@ -2,11 +2,17 @@
 
 import asyncio
 import logging
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
 
 import typer
 
 from app.cli.interrupts import until_interrupted
+
+_PRIVATE = 0o077
+"""What the files that are made are not to allow: rows, spool and logs are nobody else's."""
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -21,6 +27,7 @@ def worker(
     ctx: typer.Context, log_level: Annotated[LogLevel, typer.Option(help="Least weight of what is logged.")] = "info"
 ) -> None:
     """Process webhooks until SIGTERM or Ctrl-C; any number of workers share the partitions."""
+    os.umask(_PRIVATE)
     # until Faust listens to the signals itself; the imports alone take a second
     with until_interrupted():
         from app.cli.kafka_errors import kafka_errors_named  # noqa: PLC0415 - see the package
@@ -33,13 +40,48 @@ def worker(
 
 
 def gateway(
-    ctx: typer.Context, log_level: Annotated[LogLevel, typer.Option(help="Least weight of what is logged.")] = "info"
+    ctx: typer.Context,
+    log_level: Annotated[LogLevel, typer.Option(help="Least weight of what is logged.")] = "info",
+    processes: Annotated[int, typer.Option(min=1, max=64, help="How many processes share the ports.")] = 1,
 ) -> None:
-    """Take webhooks in over HTTP until SIGTERM or Ctrl-C, and store each before answering 200."""
-    with until_interrupted():
-        from app.gateway import run_gateway  # noqa: PLC0415 - see the package
-        from app.settings import load_settings  # noqa: PLC0415
+    """Take webhooks in over HTTP until SIGTERM or Ctrl-C, and store each before answering 200.
 
-        settings = load_settings(ctx.obj)
-        logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-        asyncio.run(run_gateway(settings))
+    SIGHUP has endpoints, secrets and proxies read again.
+    """
+    os.umask(_PRIVATE)
+    with until_interrupted():
+        if processes > 1:
+            raise typer.Exit(_several(ctx.obj, log_level, processes))
+        _serve(ctx.obj, log_level, 1, shared=False)
+
+
+def _serve(config: Path | None, log_level: str, slot: int, *, shared: bool) -> None:
+    from app.gateway import run_gateway  # noqa: PLC0415 - see the package
+    from app.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(config)
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    asyncio.run(run_gateway(settings, lambda: load_settings(config), slot=slot, shared=shared))
+
+
+def _several(config: Path | None, log_level: str, count: int) -> int:
+    from app.cli.processes import Processes  # noqa: PLC0415 - see the package
+    from app.errors import SettingsError  # noqa: PLC0415
+    from app.settings import load_settings  # noqa: PLC0415
+
+    settings = load_settings(config)
+    if not (settings.gateway.port and settings.gateway.metrics_port):
+        raise SettingsError("gateway.port, gateway.metrics_port: expected numbers, for several processes to share them")
+    with TemporaryDirectory(prefix="undelivered-metrics-") as folder:
+        # read when the library is imported, which is in the processes alone
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+        def ended(pid: int) -> None:
+            for kind in ("livesum", "livemax"):
+                for path in Path(folder).glob(f"gauge_{kind}_{pid}.db"):
+                    path.unlink(missing_ok=True)
+
+        def run(number: int) -> None:
+            _serve(config, log_level, number, shared=True)
+
+        return Processes(count, run, ended).supervise()

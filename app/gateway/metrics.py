@@ -14,11 +14,20 @@ ACKNOWLEDGED = Histogram(
 CREDENTIALS = Counter(
     "undelivered_credential_uses", "Webhooks by the secret or key that fitted", ["endpoint", "credential"]
 )
-BYTES_IN_FLIGHT = Gauge("undelivered_gateway_bytes_in_flight", "Bytes of bodies without an answer")
-CONNECTIONS = Gauge("undelivered_gateway_connections", "Open connections")
-SPOOL_DEPTH = Gauge("undelivered_spool_records", "Webhooks that wait on this machine's disk for the brokers")
-SPOOL_BYTES = Gauge("undelivered_spool_bytes", "Bytes of them on the disk")
-SPOOL_AGE = Gauge("undelivered_spool_oldest_seconds", "Age of the oldest of them; 0: there is none")
+
+
+def _sum(name: str, text: str) -> Gauge:
+    """Make a gauge that is added up where several processes serve."""
+    return Gauge(name, text, multiprocess_mode="livesum")
+
+
+BYTES_IN_FLIGHT = _sum("undelivered_gateway_bytes_in_flight", "Bytes of bodies without an answer")
+CONNECTIONS = _sum("undelivered_gateway_connections", "Open connections")
+SPOOL_DEPTH = _sum("undelivered_spool_records", "Webhooks that wait on this machine's disk for the brokers")
+SPOOL_BYTES = _sum("undelivered_spool_bytes", "Bytes of them on the disk")
+SPOOL_AGE = Gauge(
+    "undelivered_spool_oldest_seconds", "Age of the oldest of them; 0: there is none", multiprocess_mode="livemax"
+)
 SPOOL_ERRORS = Counter("undelivered_spool_errors", "Webhooks that the spool could not take", ["cause"])
 
 

@@ -1,10 +1,12 @@
 """What the gateway shows to those who look after it."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
 
 import orjson
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from app.gateway.http.answers import Answer, refusal
 from app.gateway.http.request import Exchange, Head, Visit
@@ -45,12 +47,20 @@ def health(obstacle: Callable[[], Awaitable[str]]) -> Mapping[str, Visit]:
     return {"/livez": Page(live), "/readyz": Page(ready)}
 
 
+def _registry() -> CollectorRegistry:
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
 class Metrics:
     """The application on the metrics' own port."""
 
     def __init__(self, pages: Mapping[str, Visit]) -> None:
         async def metrics() -> Answer:
-            return Answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+            return Answer(200, generate_latest(_registry()), CONTENT_TYPE_LATEST)
 
         self._pages = {**pages, "/metrics": Page(metrics)}
 

@@ -30,31 +30,33 @@ Reload = Callable[[], Settings]
 """Reads the settings again; raises SettingsError."""
 
 
-async def run_gateway(settings: Settings, reload: Reload | None = None) -> None:
+async def run_gateway(settings: Settings, reload: Reload | None = None, *, slot: int = 1, shared: bool = False) -> None:
     """Serve until SIGTERM, SIGINT or cancellation; then requests in flight are answered and records flushed.
 
     It listens at once, whether brokers are there or not. SIGHUP has ``reload`` read endpoints, secrets and proxies
-    anew; what cannot be read leaves the old ones in force. To be run in the main thread, because of the signals. Raises
+    anew; what cannot be read leaves the old ones in force. ``slot`` is this process's number among those that share the
+    ports (``shared``) and the spool's folder. To be run in the main thread, because of the signals. Raises
     SettingsError if it cannot listen, StoreError if the spool cannot be opened.
     """
     stop = asyncio.Event()
     producer = RawProducer(settings)
     async with AsyncExitStack() as stack:
-        spool = await _spool(settings.gateway, stack)
+        spool = await _spool(settings.gateway, slot, stack)
         store = Store(producer, spool)
         door = Door(store, health(store.obstacle), settings.gateway.body_limit_bytes)
-        _configure(door, settings)
         _configure(door, settings)
         running = [asyncio.create_task(producer.run())]
         if spool is not None:
             running.append(asyncio.create_task(store.drain(spool)))
+        if settings.gateway.spool_dir is not None and slot == 1:
+            running.append(asyncio.create_task(store.drain_left_behind(settings.gateway.spool_dir)))
         for task in running:
             task.add_done_callback(lambda _: stop.set())
         stack.push_async_callback(_end, running)
         with _signals(
             {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: lambda: _reload(door, reload)}
         ):
-            async with _serving(door, settings):
+            async with _serving(door, settings, shared=shared):
                 await stop.wait()
         # the requests in flight are answered; until then they needed the connection
         await store.finish()
@@ -85,10 +87,10 @@ def _reload(door: Door, reload: Reload | None) -> None:
         _log.info("endpoints, secrets and proxies are read again")
 
 
-async def _spool(limits: Gateway, stack: AsyncExitStack) -> Spool | None:
+async def _spool(limits: Gateway, slot: int, stack: AsyncExitStack) -> Spool | None:
     if limits.spool_dir is None:
         return None
-    spool = await open_spool(limits.spool_dir, limits.spool_bytes)
+    spool = await open_spool(limits.spool_dir / f"slot-{slot}", limits.spool_bytes)
     stack.push_async_callback(spool.close)
     if spool.depth:
         _log.warning("%d webhooks of an earlier time lie in the spool", spool.depth)
@@ -96,14 +98,14 @@ async def _spool(limits: Gateway, stack: AsyncExitStack) -> Spool | None:
 
 
 @asynccontextmanager
-async def _serving(door: Door, settings: Settings) -> AsyncIterator[None]:
+async def _serving(door: Door, settings: Settings, *, shared: bool) -> AsyncIterator[None]:
     """Take requests for the length of the block; at its end those in flight are answered."""
     limits = settings.gateway
     connections = Connections(door, _limits(limits), door.is_proxy, _tls(limits))
     few = Connections(Metrics(health(door.store.obstacle)), _limits(limits)._replace(connections=100), lambda _: True)
-    public = await _listen(connections, "", limits.host, limits.port)
+    public = await _listen(connections, "", limits.host, limits.port, shared=shared)
     try:
-        private = await _listen(few, "metrics_", limits.metrics_host, limits.metrics_port)
+        private = await _listen(few, "metrics_", limits.metrics_host, limits.metrics_port, shared=shared)
     except BaseException:
         public.close()
         raise
@@ -133,10 +135,10 @@ def _limits(gateway: Gateway) -> Limits:
     )
 
 
-async def _listen(connections: Connections, prefix: str, host: str, port: int) -> asyncio.Server:
+async def _listen(connections: Connections, prefix: str, host: str, port: int, *, shared: bool) -> asyncio.Server:
     loop = asyncio.get_running_loop()
     try:
-        server = await loop.create_server(connections.new, host, port, backlog=_BACKLOG)
+        server = await loop.create_server(connections.new, host, port, backlog=_BACKLOG, reuse_port=shared)
     except OSError as error:
         keys = f"gateway.{prefix}host, gateway.{prefix}port"
         raise SettingsError(f"{keys}: cannot listen on {host}:{port}: {error.strerror}") from error

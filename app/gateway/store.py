@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from app.errors import StoreError
 from app.gateway.metrics import SPOOL_AGE, SPOOL_BYTES, SPOOL_DEPTH, SPOOL_ERRORS
 from app.gateway.producer import NotStoredError, RawEntry, RawProducer
-from app.gateway.spool import Entry, Spool, SpoolFullError
+from app.gateway.spool import Entry, Spool, SpoolFullError, adopt, open_spool
 
 _PATIENCE_S = 1.0
 """How long the brokers may take before a webhook goes to the disk as well."""
@@ -16,6 +17,7 @@ _DRAINED_RECORDS = 500
 _DRAINED_BYTES = 4 * 1024 * 1024
 _AGAIN_S = 1.0
 _LOOK_S = 0.2
+_LOOK_FOR_OTHERS_S = 10.0
 
 Told = Callable[[str], None]
 """Is told once whether a webhook is stored: an empty text, or what went wrong."""
@@ -85,6 +87,24 @@ class Store:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 await asyncio.sleep(0 if moved else _LOOK_S)
+
+    async def drain_left_behind(self, folder: Path) -> None:
+        """Do the same, now and then, with spools whose processes are no more."""
+        while True:
+            for each in await asyncio.to_thread(adopt, folder):
+                try:
+                    await self._drain_all(each)
+                except (NotStoredError, StoreError) as error:
+                    _log.warning("spool %s waits: %s", each, error)
+            await asyncio.sleep(_LOOK_FOR_OTHERS_S)
+
+    async def _drain_all(self, folder: Path) -> None:
+        spool = await open_spool(folder, 0)
+        try:
+            while spool.depth:
+                await self._drain_some(spool)
+        finally:
+            await spool.close()
 
     async def _drain_some(self, spool: Spool) -> int:
         entries = await spool.peek(_DRAINED_RECORDS, _DRAINED_BYTES) if spool.depth else []

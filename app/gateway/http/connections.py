@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 
 from app.gateway.http.connection import Connection
@@ -11,6 +11,7 @@ from app.gateway.http.limits import Limits
 from app.gateway.http.request import Application
 
 _SWEEP_S = 0.2
+_NOT_THERE = object()
 
 
 class Connections:
@@ -37,6 +38,8 @@ class Connections:
         self._all: dict[Connection, None] = {}
         self._idle: OrderedDict[Connection, None] = OrderedDict()
         """The oldest first."""
+        self._idle_of: defaultdict[str, OrderedDict[Connection, None]] = defaultdict(OrderedDict)
+        """The same by address."""
         self._of_address: Counter[str] = Counter()
         self._left = asyncio.Event()
 
@@ -48,22 +51,29 @@ class Connections:
         return Connection(self)
 
     def admit(self, connection: Connection) -> bool:
-        """Let a connection in, for which the oldest idle one may have to go."""
+        """Let a connection in, for which the oldest idle one of its address, or of all, may have to go."""
         address = connection.address
         if self.stopping:
             return False
         if self._of_address[address] >= self.limits.connections_per_address and not self._unlimited(address):
             self.application.refused(0, "connections_of_one_address")
-            return False
-        if len(self._all) >= self.limits.connections:
-            if not self._idle:
-                self.application.refused(0, "connections")
+            if not self._make_room(self._idle_of.get(address, OrderedDict())):
                 return False
-            oldest, _ = self._idle.popitem(last=False)
-            oldest.close()
-            self.forget(oldest)
-        self._all[connection] = self._idle[connection] = None
+        elif len(self._all) >= self.limits.connections:
+            self.application.refused(0, "connections")
+            if not self._make_room(self._idle):
+                return False
+        self._all[connection] = None
         self._of_address[address] += 1
+        self.idle(connection)
+        return True
+
+    def _make_room(self, idle: OrderedDict[Connection, None]) -> bool:
+        if not idle:
+            return False
+        oldest = next(iter(idle))
+        oldest.close()
+        self.forget(oldest)
         return True
 
     def forget(self, connection: Connection) -> None:
@@ -71,7 +81,7 @@ class Connections:
         if connection not in self._all:
             return
         del self._all[connection]
-        self._idle.pop(connection, None)
+        self.busy(connection)
         self._of_address[connection.address] -= 1
         if not self._of_address[connection.address]:
             del self._of_address[connection.address]
@@ -81,13 +91,18 @@ class Connections:
     def idle(self, connection: Connection) -> None:
         """Note that a connection has nothing to do."""
         if connection in self._all:
-            self._idle[connection] = None
+            self._idle[connection] = self._idle_of[connection.address][connection] = None
         if self.stopping:
             connection.close()
 
     def busy(self, connection: Connection) -> None:
         """Note that it has."""
-        self._idle.pop(connection, None)
+        if self._idle.pop(connection, _NOT_THERE) is _NOT_THERE:
+            return
+        of_address = self._idle_of[connection.address]
+        del of_address[connection]
+        if not of_address:
+            del self._idle_of[connection.address]
 
     def hold(self, size: int) -> bool:
         """Make room for a part of a body; False: there is none."""

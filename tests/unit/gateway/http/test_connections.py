@@ -39,9 +39,18 @@ def test_where_all_are_busy_the_newcomer_goes() -> None:
 def test_one_address_has_its_share_unless_it_is_a_proxy_of_ours() -> None:
     office = Office()
     bench = Bench(office, LIMITS._replace(connections_per_address=2))
+    _, other = bench.connect("192.0.2.7")
     wires = [bench.connect("198.51.100.7")[1] for _ in range(3)] + [bench.connect("192.0.2.99")[1] for _ in range(3)]
-    assert [wire.closed for wire in wires] == [False, False, True, False, False, False]
+    assert [wire.closed for wire in wires] == [True, False, False, False, False, False]
+    assert not other.closed
     assert office.refusals == [(0, "connections_of_one_address")]
+
+
+def test_an_address_with_all_its_connections_busy_gets_no_other() -> None:
+    bench = Bench(Office(answers_at_once=False), LIMITS._replace(connections_per_address=1))
+    first, busy = bench.connect()
+    first.data_received(POST)
+    assert (bench.connect()[1].closed, busy.closed, bench.connect("192.0.2.7")[1].closed) == (True, False, False)
 
 
 def test_its_share_is_free_again_when_a_connection_is_gone() -> None:
