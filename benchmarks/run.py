@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import core, engines
-from benchmarks.product import idle, latency, rebalance, recovery, soak, throughput
+from benchmarks.product import gateway, idle, latency, rebalance, recovery, soak, throughput
 from benchmarks.product.comparing import Measure, measure_in_turn
 from benchmarks.product.figures import shown, table_of
 from benchmarks.product.servers import Checkout
@@ -142,6 +142,12 @@ def show_rebalance(
     _measure(ctx, "rebalance", partial(rebalance.measure, rate=rate, seconds=seconds, rows=rows))
 
 
+@app.command("gateway")
+def show_gateway(ctx: typer.Context, seconds: Seconds = 8) -> None:
+    """The gateway beside an obvious handler: requests a second over 64 connections, processor time, waits."""
+    _measure(ctx, "gateway", partial(gateway.measure, seconds=seconds))
+
+
 def _measure(ctx: typer.Context, title: str, measure: Measure) -> None:
     plan: Plan = ctx.obj
     measured = asyncio.run(measure_in_turn(measure, plan.checkouts, plan.rounds))
@@ -158,7 +164,7 @@ def _report(failures: list[str]) -> None:
 
 
 def _everything(ctx: typer.Context) -> None:
-    of_the_product = (show_latency, show_idle, show_throughput, show_soak, show_recovery, show_rebalance)
+    of_the_product = (show_latency, show_idle, show_throughput, show_soak, show_recovery, show_rebalance, show_gateway)
     benchmarks: list[Callable[[], None]] = [show_core, show_engines, *(partial(each, ctx) for each in of_the_product)]
     failed = False
     for show in benchmarks:

@@ -55,7 +55,7 @@ class GatewayProcess:
         self.log = folder / "gateway.log"
         gateway = {"port": self.port, "metrics_port": self.metrics_port, **settings}
         self._variables = {"UNDELIVERED_BOOTSTRAP_SERVERS": bootstrap, "UNDELIVERED_GATEWAY": json.dumps(gateway)}
-        self._folder = folder
+        self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.set_endpoint(secrets=[SECRET])
 
@@ -63,21 +63,25 @@ class GatewayProcess:
         """Write what it reads about its endpoint at its start and on SIGHUP."""
         endpoint = {"tenant": "acme", "provider": "teekrr", **settings}
         pairs = ", ".join(f"{name} = {_toml(value)}" for name, value in endpoint.items())
-        (self._folder / "undelivered.toml").write_text(f"[endpoints]\nshop = {{{pairs}}}\n")
+        (self.folder / "undelivered.toml").write_text(f"[endpoints]\nshop = {{{pairs}}}\n")
 
     def start(self, *arguments: str, before: Callable[[], None] | None = None) -> None:
         """Start it and wait until it is alive."""
+        self.launch(*arguments, before=before)
+        self.until("/livez", 200)
+
+    def launch(self, *arguments: str, before: Callable[[], None] | None = None) -> None:
+        """Start it."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("UNDELIVERED_")}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "app.cli", "gateway", *arguments],
-                cwd=self._folder,
+                cwd=self.folder,
                 env={**inherited, "PYTHONPATH": str(Path(__file__).parents[2]), **self._variables},
                 stdout=log,
                 stderr=log,
                 preexec_fn=before,  # noqa: PLW1509 - the tests start no threads of their own before
             )
-        self.until("/livez", 200)
 
     def until(self, page: str, status: int) -> None:
         """Wait until a page has this status."""
@@ -132,6 +136,12 @@ class GatewayProcess:
                     break
                 answer += part
             return answer
+
+    @property
+    def children(self) -> list[int]:
+        """Process ids of its children."""
+        assert self._process is not None
+        return [each.pid for each in psutil.Process(self._process.pid).children()]
 
     @property
     def resident_bytes(self) -> int:
