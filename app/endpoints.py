@@ -64,7 +64,9 @@ class Endpoint(Group):
     allow_from: tuple[IPv4Network | IPv6Network, ...] = Field(
         (), description="Networks that may post here, such as 192.0.2.0/24; empty: any"
     )
-    rate_per_s: float = Field(0, ge=0, description="Most requests a second, in the long run; 0: any; beyond it a 429")
+    rate_per_s: float = Field(
+        0, ge=0, description="Most requests a second and process, in the long run; 0: any; beyond it a 429"
+    )
     rate_burst: int = Field(100, ge=1, description="Most requests at once, with rate_per_s")
     verify: bool = Field(True, description="Whether strangers are kept out; false takes every request")
 

@@ -2,7 +2,7 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,13 +25,20 @@ class Gateway(Group):
     )
     header_timeout_s: float = Field(10, gt=0, description="Longest time for the headers of a request to arrive")
     idle_timeout_s: float = Field(75, gt=0, description="How long a connection without requests stays open")
-    connections: int = Field(10_000, ge=1, description="Most connections; the oldest idle one makes room for a new one")
+    connections: int = Field(
+        10_000, ge=1, description="Most connections of a process; the oldest idle one makes room for a new one"
+    )
     connections_per_address: int = Field(500, ge=1, description="Most connections of one address that is no proxy")
     bytes_in_flight: int = Field(
-        67_108_864, ge=1_000_000, description="Most bytes of bodies without an answer; beyond them a 503"
+        67_108_864,
+        ge=1_000_000,
+        description="Most bytes of bodies without an answer, a quarter of them of one address; beyond them a 503",
     )
     proxies: tuple[IPv4Network | IPv6Network, ...] = Field(
-        (), description="Networks of proxies of one's own, whose Forwarded and X-Forwarded-* headers are believed"
+        (), description="Networks of proxies of one's own, which are believed about clients"
+    )
+    proxy_headers: Literal["x-forwarded", "forwarded"] = Field(
+        "x-forwarded", description="Which headers they set: X-Forwarded-For, -Proto and -Host, or Forwarded (RFC 7239)"
     )
     public_url: str = Field("", description="What stands before /v1 in the URLs given to providers; unset: as called")
     tls_certificate: Path | None = Field(None, description="Certificate chain (PEM); unset: plain HTTP, behind a proxy")
@@ -40,7 +47,9 @@ class Gateway(Group):
     spool_dir: Path | None = Field(
         None, description="Folder in which webhooks wait while no broker takes them; unset: they are answered 503"
     )
-    spool_bytes: int = Field(1_073_741_824, ge=1_000_000, description="Most bytes in spool_dir; beyond them a 503")
+    spool_bytes: int = Field(
+        1_073_741_824, ge=1_000_000, description="Most bytes in spool_dir of a process; beyond them a 503"
+    )
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:

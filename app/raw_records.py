@@ -74,9 +74,18 @@ def key_of(provider: Provider, document: object) -> bytes | None:
 
 def headers(tenant: str, received_at_us: int, source: str, *, verified: bool, account: str) -> list[tuple[str, bytes]]:
     """Return the headers of a raw record; an empty account leaves its header out."""
+    return [received_at(received_at_us), *lasting_headers(tenant, source, verified=verified, account=account)]
+
+
+def received_at(moment_us: int) -> tuple[str, bytes]:
+    """Return the header that says when a webhook came."""
+    return "received-at", b"%d" % moment_us
+
+
+def lasting_headers(tenant: str, source: str, *, verified: bool, account: str) -> list[tuple[str, bytes]]:
+    """Return the others, which are the same for all that comes from one source."""
     pairs = [
         ("tenant", tenant.encode()),
-        ("received-at", str(received_at_us).encode()),
         ("source", source.encode()),
         ("verified", b"true" if verified else b"false"),
     ]

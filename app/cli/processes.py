@@ -4,10 +4,15 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from types import FrameType
 
+from app.errors import UndeliveredError
+
 _PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+CANNOT_RUN = 3
+"""Exit code of one that says itself what is wrong."""
 _AGAIN_S = 1.0
 """Least time between two starts of one that ends."""
 
@@ -39,8 +44,12 @@ class Processes:
             pid, status = os.wait()
             number = self._numbers.pop(pid, 0)
             self._ended(pid)
+            ended_with = os.waitstatus_to_exitcode(status)
+            if ended_with == CANNOT_RUN and not self._stopping:
+                # the others cannot either, or it cannot the next time
+                self._pass_on(signal.SIGTERM, None)
             if self._stopping:
-                code = code or os.waitstatus_to_exitcode(status)
+                code = code or ended_with
             elif number:
                 time.sleep(max(0.0, self._started_at[number] + _AGAIN_S - time.monotonic()))
                 if not self._stopping:
@@ -57,16 +66,20 @@ class Processes:
             return
         for each in _PASSED_ON:
             signal.signal(each, signal.default_int_handler if each is not signal.SIGHUP else signal.SIG_DFL)
-        code = 1
+        code = 0
         try:
             self._run(number)
-            code = 0
         except KeyboardInterrupt:
-            code = 0
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            pass
+        except UndeliveredError as error:
+            print(f"undelivered: {error}", file=sys.stderr)  # noqa: T201 - as the command itself would
+            code = CANNOT_RUN
+        except BaseException:  # noqa: BLE001 - nobody else would show it
+            traceback.print_exc()
+            code = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
     def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         self._stopping = self._stopping or number != signal.SIGHUP

@@ -10,10 +10,14 @@ Network = IPv4Network | IPv6Network
 
 
 class Clients:
-    """Believes ``X-Forwarded-*`` and ``Forwarded`` from the proxies alone: anybody else may write what he likes."""
+    """Believes what proxies of one's own say, in the headers that they set: anybody else may write what he likes.
 
-    def __init__(self, proxies: Sequence[Network], public_url: str) -> None:
+    ``standard``: they set ``Forwarded`` (RFC 7239), and pass ``X-Forwarded-*`` on as it came; else the reverse.
+    """
+
+    def __init__(self, proxies: Sequence[Network], public_url: str, *, standard: bool = False) -> None:
         self._proxies = tuple(proxies)
+        self._standard = standard
         self._public_url = public_url.rstrip("/")
         self.is_proxy = lru_cache(maxsize=4096)(self._is_proxy)
 
@@ -25,7 +29,7 @@ class Clients:
         """Return the client's address: the last one that is no proxy of ours."""
         if not self.is_proxy(head.address):
             return head.address
-        for each in reversed(_forwarded_for(head)):
+        for each in reversed(self._hops(head)):
             if not self.is_proxy(each):
                 return each
         return head.address
@@ -37,10 +41,16 @@ class Clients:
             return self._public_url + target
         scheme, host = "http", head.headers.get("host", "")
         if self.is_proxy(head.address):
-            said = _forwarded(head)
-            scheme = said.get("proto") or head.headers.get("x-forwarded-proto", "") or scheme
-            host = said.get("host") or head.headers.get("x-forwarded-host", "") or host
+            said = _forwarded(head) if self._standard else _x_forwarded(head)
+            scheme, host = said.get("proto") or scheme, said.get("host") or host
         return f"{scheme.split(',')[-1].strip()}://{host.split(',')[-1].strip()}{target}"
+
+    def _hops(self, head: Head) -> list[str]:
+        if self._standard:
+            said = (_pairs(hop).get("for", "") for hop in head.headers.get("forwarded", "").split(","))
+        else:
+            said = (each.strip() for each in head.headers.get("x-forwarded-for", "").split(","))
+        return [_without_port(each) for each in said if each]
 
 
 def within(address: str, networks: Sequence[Network]) -> bool:
@@ -60,16 +70,12 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
 
 
-def _forwarded_for(head: Head) -> list[str]:
-    if "forwarded" in head.headers:
-        said = (_pairs(hop).get("for", "") for hop in head.headers["forwarded"].split(","))
-        return [_without_port(each) for each in said if each]
-    hops = (each.strip() for each in head.headers.get("x-forwarded-for", "").split(","))
-    return [_without_port(each) for each in hops if each]
-
-
 def _forwarded(head: Head) -> dict[str, str]:
     return _pairs(head.headers.get("forwarded", "").rpartition(",")[2])
+
+
+def _x_forwarded(head: Head) -> dict[str, str]:
+    return {name: head.headers.get(f"x-forwarded-{name}", "") for name in ("proto", "host")}
 
 
 def _pairs(hop: str) -> dict[str, str]:

@@ -14,10 +14,10 @@ from app.gateway.handshake import Handshake, handshake
 from app.gateway.http.answers import Answer, refusal
 from app.gateway.http.refusals import Kind, Refusals
 from app.gateway.http.request import Exchange, Head, Visit
-from app.gateway.metrics import ACKNOWLEDGED, CREDENTIALS, count
+from app.gateway.metrics import answered, count, used
 from app.gateway.producer import RawEntry
 from app.gateway.store import Store
-from app.raw_records import headers, key_of, parsed
+from app.raw_records import key_of, parsed
 from app.topics import RAW_TOPICS
 from app.verifying import Request
 from app.vocabulary import Provider
@@ -26,7 +26,7 @@ _PREFIX = "/v1/webhooks/"
 _RETRY_AFTER_S = 5
 # an empty JSON object suits all of them: Teekrr wants JSON, treble valid JSON, the others the 200 alone
 STORED = Answer(200)
-UNKNOWN = refusal(401, "unauthorized")
+UNKNOWN = refusal(401, "unauthorized", more='WWW-Authenticate: Basic realm="webhooks"')
 """Whatever is wrong: who knows no secret is not told which endpoints exist."""
 
 _log = logging.getLogger(__name__)
@@ -47,17 +47,18 @@ class Door:
         """Look at a request before its body is read."""
         page = self._pages.get(head.path)
         if page is not None:
-            return page if head.method in {"GET", "HEAD"} else self._turned_away(405, "method")
+            return page if head.method in {"GET", "HEAD"} else self._turned_away(405, "method", "Allow: GET, HEAD")
         if not head.path.startswith(_PREFIX):
             return self._turned_away(404, "path")
         if head.method != "POST":
-            return self._turned_away(405, "method")
+            return self._turned_away(405, "method", "Allow: POST")
         coding = head.headers.get("content-encoding", "").lower()
         if coding not in CODINGS:
             return self._turned_away(415, "content_encoding")
         provider, _, last = head.path[len(_PREFIX) :].partition("/")
         found = self.entrances.find(provider, last, head.received_at_us / 1e6)
-        if not within(self.clients.address(head), found.entrance.endpoint.allow_from):
+        networks = found.entrance.endpoint.allow_from
+        if networks and not within(self.clients.address(head), networks):
             found = self.entrances.nobody(provider)
         return _Webhook(self, found, head, coding)
 
@@ -70,9 +71,9 @@ class Door:
         count("", "", cause)
         self.refusals.note(Kind(status, "-", cause), time.monotonic())
 
-    def _turned_away(self, status: int, cause: str) -> Answer:
+    def _turned_away(self, status: int, cause: str, more: str = "") -> Answer:
         self.refused(status, cause)
-        return refusal(status, cause)
+        return refusal(status, cause, more=more)
 
 
 class _Refused(Exception):  # noqa: N818 - an answer, no error of ours
@@ -114,32 +115,33 @@ class _Webhook:
     def _take(self, body: bytes) -> None:
         endpoint = self._entrance.endpoint
         plain = self._checked(body)
-        document = parsed(plain)
-        try:
-            self._entrance.check_document(document, self._head.received_at_us)
-        except SignatureError as error:
-            raise _Refused(UNKNOWN, "unauthorized", str(error)) from None
+        shake = Handshake.NONE
+        if endpoint.provider is Provider.WEBEX_INTERACT:
+            shake = handshake(plain)
+            if shake is not Handshake.NONE:
+                # never as a page: the body is a stranger's
+                self._on_success = Answer(200, plain, "text/plain")
+        document = None if shake is Handshake.CERTAIN else parsed(plain)
+        if shake is Handshake.NONE:
+            self._check_document(document)
         wait_s = self._entrance.wait_s(self._began)
         if wait_s > 0:
             raise _Refused(refusal(429, "too_many", math.ceil(wait_s)), "too_many", "more than rate_per_s")
-        if endpoint.provider is Provider.WEBEX_INTERACT and (found := handshake(plain)) is not Handshake.NONE:
-            # never as a page: the body is a stranger's
-            self._on_success = Answer(200, plain, "text/plain")
-            if found is Handshake.CERTAIN:
-                self._note(200, "handshake", "")
-                self._answer(self._on_success)
-                return
-        pairs = headers(
-            endpoint.tenant,
-            self._head.received_at_us,
-            self._entrance.source,
-            verified=endpoint.verify,
-            account=endpoint.account,
-        )
+        if shake is Handshake.CERTAIN:
+            self._note(200, "handshake", "")
+            self._answer(self._on_success)
+            return
+        pairs = self._entrance.headers(self._head.received_at_us)
         if plain is not body:
             pairs.append(("content-encoding", self._coding.encode()))
         entry = RawEntry(RAW_TOPICS[endpoint.provider], key_of(endpoint.provider, document), plain, pairs)
         self._door.store.put(entry, self._stored)
+
+    def _check_document(self, document: object) -> None:
+        try:
+            self._entrance.check_document(document, self._head.received_at_us)
+        except SignatureError as error:
+            raise _Refused(UNKNOWN, "unauthorized", str(error)) from None
 
     def _checked(self, body: bytes) -> bytes:
         """Return the body as it is to be stored; a provider may sign it packed or unpacked."""
@@ -156,7 +158,7 @@ class _Webhook:
                 raise _Refused(UNKNOWN, "unauthorized", str(error)) from None
             name = self._verified(replace(request, body=plain))
         if name := name or self._credential:
-            CREDENTIALS.labels(self._entrance.name, name).inc()
+            used(self._entrance.name, name)
         return plain
 
     def _verified(self, request: Request) -> str:
@@ -180,7 +182,7 @@ class _Webhook:
     def _answer(self, answer: Answer) -> None:
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
-            ACKNOWLEDGED.labels(self._entrance.name).observe(time.monotonic() - self._began)
+            answered(self._entrance.name, time.monotonic() - self._began)
             exchange.answer(answer)
 
     def _note(self, status: int, outcome: str, reason: str) -> None:

@@ -12,7 +12,7 @@ from app.endpoints import UNSIGNED, Endpoint
 from app.errors import SignatureError
 from app.gateway.rates import Bucket
 from app.gateway.signatures import verifier
-from app.raw_records import at
+from app.raw_records import at, lasting_headers, received_at
 from app.vocabulary import Provider
 
 _NOBODYS_KEY = """\
@@ -45,9 +45,15 @@ class Entrance:
         self.name = name
         """As configured; never a secret, so that it may stand in logs, metrics and records. Empty: it is none."""
         self.endpoint = endpoint
-        self.source = f"gateway/{name}"
+        self._lasting = lasting_headers(
+            endpoint.tenant, f"gateway/{name}", verified=endpoint.verify, account=endpoint.account
+        )
         self.verify = verifier(endpoint)
         self._bucket = Bucket(endpoint.rate_per_s, endpoint.rate_burst) if endpoint.rate_per_s else None
+
+    def headers(self, received_at_us: int) -> list[tuple[str, bytes]]:
+        """Return the headers of its raw records."""
+        return [received_at(received_at_us), *self._lasting]
 
     def wait_s(self, now: float) -> float:
         """Return how long the next request has to wait, in seconds; ``now`` by any clock."""

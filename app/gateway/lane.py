@@ -29,10 +29,14 @@ class _Gathering:
 class Lane:
     """Hands one batch after the other to the producer; records that come meanwhile share the next one."""
 
-    def __init__(self, producer: AIOKafkaProducer, tp: TopicPartition, failed: Failed) -> None:
+    def __init__(
+        self, producer: AIOKafkaProducer, tp: TopicPartition, failed: Failed, moved: Callable[[int], None]
+    ) -> None:
         self._producer = producer
         self._tp = tp
         self._failed = failed
+        self._moved = moved
+        """Is told how many batches more, or less, are under way."""
         self._batches: deque[_Gathering] = deque()
         """The last one takes records."""
         self._sending: asyncio.Task[None] | None = None
@@ -47,12 +51,16 @@ class Lane:
             gathering = _Gathering(self._producer.create_batch())
             self._append(gathering, key, value, headers, stored)
             self._batches.append(gathering)
-        if self._sending is None:
-            self._sending = asyncio.create_task(self._send())
         return True
+
+    def send(self) -> None:
+        """Send what has been gathered."""
+        if self._sending is None and self._batches:
+            self._sending = asyncio.create_task(self._send())
 
     async def finish(self) -> None:
         """Wait until nothing waits."""
+        self.send()
         if self._sending is not None:
             await asyncio.wait([self._sending])
 
@@ -70,7 +78,6 @@ class Lane:
         return True
 
     async def _send(self) -> None:
-        await asyncio.sleep(0)  # what comes in the same round of the loop goes along
         try:
             while self._batches:
                 await self._send_one(self._batches.popleft())
@@ -78,10 +85,12 @@ class Lane:
             self._sending = None
 
     async def _send_one(self, gathering: _Gathering) -> None:
+        self._moved(1)
         try:
             delivery = await self._producer.send_batch(gathering.builder, self._tp.topic, partition=self._tp.partition)
         except Exception as error:  # noqa: BLE001 - whatever it is, its records are not stored
             self._tell(gathering, self._failed(self._producer, error))
+            self._moved(-1)
             return
         delivery.add_done_callback(lambda done: self._delivered(gathering, done))
 
@@ -92,6 +101,7 @@ class Lane:
         else:
             problem = error if isinstance(error, Exception) else ConnectionError()
             self._tell(gathering, self._failed(self._producer, problem))
+        self._moved(-1)
 
     @staticmethod
     def _tell(gathering: _Gathering, problem: UndeliveredError | None) -> None:

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTimestampError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
 
 from app.errors import UndeliveredError
 from app.faust_batches.partitioning import partition_of
@@ -21,12 +27,23 @@ _MAX_BATCH_BYTES = 256 * 1024
 _RECONNECT_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
 _FLUSH_TIMEOUT_S = 5.0
+_PACE_S = 0.02
+"""Longest wait for the batches under way: what comes meanwhile goes together, which spares both sides work."""
+
+_FOR_EVER = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTimestampError)
 
 _log = logging.getLogger(__name__)
 
 
 class NotStoredError(UndeliveredError):
-    """The brokers have not acknowledged a record; it may still arrive, so whoever sends it again may double it."""
+    """The brokers have not acknowledged a record; it may still arrive, so whoever sends it again may double it.
+
+    ``for_ever``: they will not take it the next time either.
+    """
+
+    def __init__(self, text: str, *, for_ever: bool = False) -> None:
+        super().__init__(text)
+        self.for_ever = for_ever
 
 
 class RawEntry(NamedTuple):
@@ -60,9 +77,15 @@ class RawProducer:
             "max_batch_size": _MAX_BATCH_BYTES,
             **kafka_security(settings),
         }
-        self._topics = {str(RAW_TOPICS[endpoint.provider]) for endpoint in settings.endpoints.values()}
+        self.topics = topics_of(settings)
+        """Those of the endpoints."""
         self._producer: AIOKafkaProducer | None = None
         self._lanes: dict[TopicPartition, Lane] = {}
+        self._gathered: dict[TopicPartition, Lane] = {}
+        """Those that have something to send."""
+        self._due: asyncio.TimerHandle | None = None
+        self._busy = 0
+        """Batches under way."""
         self._turn = itertools.count()
         self._replace = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
@@ -93,41 +116,66 @@ class RawProducer:
             raise NotStoredError("not connected to the brokers")
         partitions = producer.client.cluster.partitions_for_topic(entry.topic)
         if not partitions:
-            raise NotStoredError("its topic is missing")
+            # asked for from now on: the next one may find it
+            producer.client.add_topic(entry.topic)
+            raise NotStoredError("its topic is missing, or not known yet")
         count = len(partitions)
         partition = next(self._turn) % count if entry.key is None else partition_of(entry.key, count)
         tp = TopicPartition(entry.topic, partition)
         lane = self._lanes.get(tp)
         if lane is None:
-            lane = self._lanes[tp] = Lane(producer, tp, self._failed)
+            lane = self._lanes[tp] = Lane(producer, tp, self._failed, self._moved)
         if not lane.add(entry.key, entry.value, entry.headers, stored):
             raise NotStoredError("the brokers are too slow")
+        if not self._gathered:
+            # the rest of what comes in this round of the loop goes along
+            self._due = asyncio.get_running_loop().call_later(_PACE_S if self._busy else 0, self._send)
+        self._gathered[tp] = lane
 
-    async def obstacle(self) -> str:
-        """Return what keeps webhooks from being stored now, asking the brokers; empty if nothing does."""
+    def _send(self) -> None:
+        """Send what has been gathered, for all partitions at once."""
+        if self._due is not None:
+            self._due.cancel()
+        gathered, self._gathered = self._gathered, {}
+        for lane in gathered.values():
+            lane.send()
+
+    def _moved(self, batches: int) -> None:
+        """Be told that so many batches more, or less, are under way."""
+        self._busy += batches
+        if not self._busy and self._gathered:
+            self._send()
+
+    @property
+    def obstacle(self) -> str:
+        """What keeps webhooks from being stored, where `missing_topics` could not ask."""
+        return "not connected to the brokers" if self._producer is None else "the brokers do not answer"
+
+    async def missing_topics(self) -> list[str] | None:
+        """Return which topics the brokers do not have; None: they could not be asked."""
         if self._producer is None:
-            return "not connected to the brokers"
+            return None
         try:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 metadata = await self._producer.client.fetch_all_metadata()
         except (KafkaError, TimeoutError):
-            return "the brokers do not answer"
-        missing = self._topics - metadata.topics()
-        return f"topics are missing: {', '.join(sorted(missing))}" if missing else ""
+            return None
+        return sorted(self.topics - metadata.topics())
 
     def _failed(self, producer: AIOKafkaProducer, error: Exception) -> NotStoredError:
         """Say what is told of a batch that failed; the producer may have to be replaced."""
         if not getattr(error, "retriable", False) and producer is self._producer:
             _log.error("the producer is replaced after %s", type(error).__name__)
             self._retire()
-        return NotStoredError(f"the brokers did not take it: {type(error).__name__}")
+        for_ever = isinstance(error, _FOR_EVER)
+        return NotStoredError(f"the brokers did not take it: {type(error).__name__}", for_ever=for_ever)
 
     async def _connected(self) -> AIOKafkaProducer:
         while True:
             producer = AIOKafkaProducer(**self._arguments)
             try:
                 await producer.start()
-                for topic in self._topics:
+                for topic in self.topics:
                     # known before the first webhook; a topic that is missing does not keep the others waiting
                     producer.client.add_topic(topic)
                 await producer.client.force_metadata_update()
@@ -149,7 +197,13 @@ class RawProducer:
             task.add_done_callback(self._closing.discard)
             self._producer = None
             self._lanes = {}
+            self._gathered = {}
             self._replace.set()
+
+
+def topics_of(settings: Settings) -> set[str]:
+    """Return the topics that the endpoints write to."""
+    return {str(RAW_TOPICS[endpoint.provider]) for endpoint in settings.endpoints.values()}
 
 
 async def _stop(producer: AIOKafkaProducer, lanes: list[Lane]) -> None:

@@ -1,6 +1,7 @@
 """The gateway as a process: sockets, signals, and what is read again on SIGHUP."""
 
 import asyncio
+import gc
 import logging
 import signal
 import ssl
@@ -10,12 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from app.errors import SettingsError, UndeliveredError
 from app.gateway.clients import Clients
 from app.gateway.door import Door
+from app.gateway.draining import Draining
 from app.gateway.entrances import Entrances
 from app.gateway.http.connections import Connections
 from app.gateway.http.limits import Limits, room_for
 from app.gateway.metrics import BYTES_IN_FLIGHT, CONNECTIONS
 from app.gateway.pages import Metrics, health
-from app.gateway.producer import RawProducer
+from app.gateway.producer import RawProducer, topics_of
 from app.gateway.spool import Spool, open_spool
 from app.gateway.store import Store
 from app.gateway_settings import Gateway
@@ -23,6 +25,8 @@ from app.settings import Settings
 
 _BACKLOG = 128
 _LOG_EVERY_S = 0.5
+_COLLECT_AFTER = 50_000
+"""Objects, net; the default of 700 would have the collector look at all that is in flight many times a second."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,21 +46,23 @@ async def run_gateway(settings: Settings, reload: Reload | None = None, *, slot:
     producer = RawProducer(settings)
     async with AsyncExitStack() as stack:
         spool = await _spool(settings.gateway, slot, stack)
-        store = Store(producer, spool)
+        store = Store(producer, spool, settings.gateway.body_limit_bytes)
         door = Door(store, health(store.obstacle), settings.gateway.body_limit_bytes)
-        _configure(door, settings)
+        _configure(door, producer, settings)
         running = [asyncio.create_task(producer.run())]
-        if spool is not None:
-            running.append(asyncio.create_task(store.drain(spool)))
-        if settings.gateway.spool_dir is not None and slot == 1:
-            running.append(asyncio.create_task(store.drain_left_behind(settings.gateway.spool_dir)))
+        if spool is not None and settings.gateway.spool_dir is not None:
+            draining = Draining(producer)
+            running.append(asyncio.create_task(draining.run(spool, settings.gateway.spool_dir / _slot(slot))))
+            if slot == 1:
+                running.append(asyncio.create_task(draining.run_left_behind(settings.gateway.spool_dir)))
         for task in running:
             task.add_done_callback(lambda _: stop.set())
         stack.push_async_callback(_end, running)
         with _signals(
-            {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: lambda: _reload(door, reload)}
+            {signal.SIGTERM: stop.set, signal.SIGINT: stop.set, signal.SIGHUP: lambda: _reload(door, producer, reload)}
         ):
             async with _serving(door, settings, shared=shared):
+                _freeze_what_stays()
                 await stop.wait()
         # the requests in flight are answered; until then they needed the connection
         await store.finish()
@@ -65,22 +71,31 @@ async def run_gateway(settings: Settings, reload: Reload | None = None, *, slot:
                 task.result()
 
 
+def _freeze_what_stays() -> None:
+    """Keep the garbage collector away from what is loaded: what a request makes is freed by its last reference."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 100)
+
+
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _configure(door: Door, settings: Settings) -> None:
+def _configure(door: Door, producer: RawProducer, settings: Settings) -> None:
+    producer.topics = topics_of(settings)
     door.entrances = Entrances(settings.endpoints)
-    door.clients = Clients(settings.gateway.proxies, settings.gateway.public_url)
+    gateway = settings.gateway
+    door.clients = Clients(gateway.proxies, gateway.public_url, standard=gateway.proxy_headers == "forwarded")
 
 
-def _reload(door: Door, reload: Reload | None) -> None:
+def _reload(door: Door, producer: RawProducer, reload: Reload | None) -> None:
     if reload is None:
         return
     try:
-        _configure(door, reload())
+        _configure(door, producer, reload())
     except UndeliveredError as error:
         _log.error("the settings stay as they were: %s", error)
     else:
@@ -90,11 +105,15 @@ def _reload(door: Door, reload: Reload | None) -> None:
 async def _spool(limits: Gateway, slot: int, stack: AsyncExitStack) -> Spool | None:
     if limits.spool_dir is None:
         return None
-    spool = await open_spool(limits.spool_dir / f"slot-{slot}", limits.spool_bytes)
+    spool = await open_spool(limits.spool_dir / _slot(slot), limits.spool_bytes)
     stack.push_async_callback(spool.close)
     if spool.depth:
         _log.warning("%d webhooks of an earlier time lie in the spool", spool.depth)
     return spool
+
+
+def _slot(number: int) -> str:
+    return f"slot-{number}"
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """Who may look at what: bearer tokens, each for the rows of one tenant or of all."""
 
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from hashlib import sha256
 from hmac import compare_digest
 from typing import NamedTuple
@@ -38,7 +39,7 @@ class Gate:
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         # digests are of one length, so that comparing them tells nothing about a token, not even how long it is
-        self._callers = [(_digest(each.token.text), Caller(each.tenant)) for each in tokens]
+        self._callers = [(_digest(each.token.text), each.token.until, Caller(each.tenant)) for each in tokens]
 
     def caller(self, authorization: str | None) -> Caller:
         """Return who sent this ``Authorization`` header.
@@ -48,7 +49,12 @@ class Gate:
         scheme, _, token = (authorization or "").partition(" ")
         digest = _digest(token.strip())
         # all of them, so that the time tells nothing about which
-        found = [caller for known, caller in self._callers if compare_digest(known, digest)]
+        now = datetime.now(UTC)
+        found = [
+            caller
+            for known, until, caller in self._callers
+            if compare_digest(known, digest) and (until is None or now <= until)
+        ]
         if scheme.lower() != _SCHEME or not found:
             raise Refused(401, "authorization: expected 'Bearer' and a valid token", _CHALLENGE)
         return found[0]

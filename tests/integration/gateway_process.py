@@ -160,6 +160,11 @@ class GatewayProcess:
         self._process.kill()
         self._process.wait()
 
+    def wait(self) -> int:
+        """Wait until it has ended by itself; returns its exit code."""
+        assert self._process is not None
+        return self._process.wait(_STOP_S)
+
     def stop(self) -> int:
         """End it in order; returns its exit code."""
         assert self._process is not None

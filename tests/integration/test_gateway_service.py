@@ -154,6 +154,16 @@ def test_processes_share_the_port_and_one_that_dies_is_started_again(several: Ga
     assert sum(path.is_dir() for path in (several.folder / "spool").iterdir()) == 3
 
 
+def test_processes_that_cannot_run_say_why_and_end(tmp_path: Path) -> None:
+    process = GatewayProcess(NOWHERE, tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", process.port))
+        other.listen()
+        process.launch("--processes", "2")
+        assert process.wait() != 0
+    assert f"cannot listen on 127.0.0.1:{process.port}" in process.log.read_text()
+
+
 def test_an_endpoint_has_its_rate(tmp_path: Path) -> None:
     process = GatewayProcess(NOWHERE, tmp_path, spool_dir=str(tmp_path / "spool"))
     process.set_endpoint(secrets=[SECRET], rate_per_s=0.1, rate_burst=3)

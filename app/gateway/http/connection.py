@@ -5,7 +5,7 @@ import ssl
 import time
 from collections import deque
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import httptools
 
@@ -69,11 +69,14 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._state = _State.IDLE
+        self._over = False
+        """The last answer is written, or the client is gone: what comes is thrown away."""
         self._incoming: _Exchange | None = None
         """Being read."""
         self._working: _Exchange | None = None
         self._ahead: deque[_Exchange] = deque()
         self._head_bytes = 0
+        self._paused = False
         self._securing: asyncio.Task[None] | None = None
         self.address = ""
         self.deadline = 0.0
@@ -83,18 +86,17 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, if there is room for it."""
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for mypy: a stream's is one
-        self._transport = transport
+        self._transport = stream = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
         self.address = str(peer[0]) if isinstance(peer, tuple) else ""
         self.deadline = self._now() + self._limits.header_timeout_s
         if not self._connections.admit(self):
-            self._state = _State.CLOSED
-            transport.abort()
+            self._state, self._over = _State.CLOSED, True
+            stream.abort()
         elif self._connections.tls is not None:
             # only now: whoever says nothing at all is counted as well
-            transport.pause_reading()
-            self._securing = asyncio.create_task(self._secure(transport, self._connections.tls))
+            stream.pause_reading()
+            self._securing = asyncio.create_task(self._secure(stream, self._connections.tls))
 
     async def _secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
         loop, patience_s = asyncio.get_running_loop(), self._limits.header_timeout_s
@@ -109,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was, the client is gone
         """Forget what was on its way."""
-        self._state = _State.CLOSED
+        self._state, self._over = _State.CLOSED, True
         self._connections.forget(self)
         for exchange in (self._working, *self._ahead, self._incoming):
             if exchange is not None:
@@ -119,14 +121,14 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
-        if self._is_over():
+        if self._over:
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             pass  # it has been refused
         except httptools.HttpParserError:
-            if not self._is_over():
+            if not self._over:
                 self._refuse_now(400, "malformed")
         if self._state is _State.HEAD:
             self._head_bytes += len(data)
@@ -141,19 +143,19 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read nothing more from a client that does not read."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._read_no_further()
 
     def resume_writing(self) -> None:
         """Read on."""
-        if self._transport is not None and self._working is None:
+        if self._transport is not None and self._paused and not self._ahead:
+            self._paused = False
             self._transport.resume_reading()
 
     # of the parser
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        if self._is_over():
+        if self._over:
             return
         self._incoming = _Exchange(self, self._now())
         if self._working is None:
@@ -165,12 +167,12 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """Take a part of its target."""
         if self._incoming is not None:
-            self._incoming.builder.add_url(url)
+            self._incoming.builder.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer, which nobody reads."""
-        if self._incoming is not None and not self._incoming.admitted:
-            self._incoming.builder.add_header(name, value)
+        if self._incoming is not None:
+            self._incoming.builder.parts.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Look whether its body is wanted."""
@@ -186,6 +188,7 @@ class Connection(asyncio.Protocol):
             self.deadline = exchange.started + self._limits.answer_timeout_s
         if self._parser.should_upgrade():
             exchange.builder.fault = "upgrade"  # the parser would pass its body over
+        exchange.builder.read_headers()
         self._admit(exchange, method)
         expected = exchange.builder.headers.get("expect", "")
         announced = exchange.builder.headers.get("content-length", "")
@@ -208,7 +211,7 @@ class Connection(asyncio.Protocol):
             self._refuse(exchange, 413, "too_large")
             self._refuse_now(0, "")
         elif exchange.refused is None:
-            if self._connections.hold(len(body)):
+            if self._connections.hold(self.address, len(body)):
                 exchange.chunks.append(body)
             else:
                 self._drop_body(exchange)
@@ -223,11 +226,15 @@ class Connection(asyncio.Protocol):
             self._work(exchange)
         else:
             self._ahead.append(exchange)
+            self._read_no_further()
 
     # of its own
 
-    def _is_over(self) -> bool:
-        return self._state in {_State.LINGERING, _State.CLOSED}
+    def _read_no_further(self) -> None:
+        # only where a client sends ahead: most never do, and to pause costs more than to read
+        if self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
 
     def _admit(self, exchange: _Exchange, method: bytes) -> None:
         builder = exchange.builder
@@ -245,8 +252,6 @@ class Connection(asyncio.Protocol):
         self._working = exchange
         self._state = _State.WORKING
         self.deadline = exchange.started + self._limits.answer_timeout_s
-        if self._transport is not None:
-            self._transport.pause_reading()
         if exchange.refused is not None or exchange.visit is None:
             exchange.answer(exchange.refused or refusal(400, "malformed"))
         else:
@@ -270,7 +275,9 @@ class Connection(asyncio.Protocol):
     def _await_next(self) -> None:
         if self._transport is None or self._state is _State.CLOSED:
             return
-        self._transport.resume_reading()
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
         if self._incoming is None:
             self._state = _State.IDLE
             self.deadline = self._now() + self._limits.idle_timeout_s
@@ -329,7 +336,7 @@ class Connection(asyncio.Protocol):
 
     def _drop_body(self, exchange: _Exchange) -> None:
         if exchange.chunks:
-            self._connections.release(sum(map(len, exchange.chunks)))
+            self._connections.release(self.address, sum(map(len, exchange.chunks)))
             exchange.chunks = []
 
     def _give_up(self, exchange: _Exchange, cause: str) -> None:
@@ -340,13 +347,15 @@ class Connection(asyncio.Protocol):
             exchange.visit = None
 
     def _linger(self) -> None:
-        self._state = _State.LINGERING
+        self._state, self._over = _State.LINGERING, True
         self.deadline = self._now() + _LINGER_S
         for exchange in self._ahead:
             self._give_up(exchange, "sent_ahead")
         self._ahead.clear()
         if self._transport is not None:
-            self._transport.resume_reading()
+            if self._paused:
+                self._paused = False
+                self._transport.resume_reading()
             if self._transport.can_write_eof():
                 self._transport.write_eof()
             else:

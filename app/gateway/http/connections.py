@@ -12,6 +12,8 @@ from app.gateway.http.request import Application
 
 _SWEEP_S = 0.2
 _NOT_THERE = object()
+_SHARES = 4
+"""One address may hold a quarter of the bytes in flight."""
 
 
 class Connections:
@@ -41,6 +43,7 @@ class Connections:
         self._idle_of: defaultdict[str, OrderedDict[Connection, None]] = defaultdict(OrderedDict)
         """The same by address."""
         self._of_address: Counter[str] = Counter()
+        self._bytes_of: Counter[str] = Counter()
         self._left = asyncio.Event()
 
     def __len__(self) -> int:
@@ -104,16 +107,23 @@ class Connections:
         if not of_address:
             del self._idle_of[connection.address]
 
-    def hold(self, size: int) -> bool:
-        """Make room for a part of a body; False: there is none."""
+    def hold(self, address: str, size: int) -> bool:
+        """Make room for a part of a body; False: there is none, or the address has its share."""
         if self.bytes_in_flight + size > self.limits.bytes_in_flight:
             return False
+        share = self._bytes_of[address] + size
+        if share * _SHARES > self.limits.bytes_in_flight and not self._unlimited(address):
+            return False
+        self._bytes_of[address] = share
         self.bytes_in_flight += size
         return True
 
-    def release(self, size: int) -> None:
+    def release(self, address: str, size: int) -> None:
         """Give room back."""
         self.bytes_in_flight -= size
+        self._bytes_of[address] -= size
+        if not self._bytes_of[address]:
+            del self._bytes_of[address]
 
     async def sweep(self) -> None:
         """End what is over its time, until cancelled."""

@@ -62,40 +62,33 @@ class Application(Protocol):
 class HeadBuilder:
     """Collects the parts of a head within its bounds."""
 
-    __slots__ = ("_size", "fault", "headers", "url")
+    __slots__ = ("fault", "headers", "parts", "url")
 
     def __init__(self) -> None:
-        self._size = 0
         self.url = b""
+        self.parts: list[tuple[bytes, bytes]] = []
+        """Headers as they came, trailers behind them."""
         self.headers: dict[str, str] = {}
         self.fault = ""
         """What is wrong with it; the first fault counts."""
 
-    def add_url(self, part: bytes) -> None:
-        """Add a part of the request target."""
-        if self._fits(len(part)):
-            self.url += part
-
-    def add_header(self, name: bytes, value: bytes) -> None:
-        """Add a header; its value is taken byte by byte, since nobody knows its encoding."""
-        if not self._fits(len(name) + len(value)):
-            return
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t")
-        if key not in self.headers:
-            if len(self.headers) >= MOST_HEADERS:
-                self.fault = self.fault or "too_many_headers"
-                return
-            self.headers[key] = text
-        elif key in _LISTS:
-            self.headers[key] = f"{self.headers[key]}, {text}"
-        else:
-            self.fault = self.fault or "repeated_header"
-
-    def _fits(self, size: int) -> bool:
-        self._size += size
-        if self._size > MOST_HEAD_BYTES:
+    def read_headers(self) -> None:
+        """Read what has come; values are taken byte by byte, since nobody knows their encoding."""
+        size = len(self.url)
+        headers = self.headers
+        for name, value in self.parts:
+            size += len(name) + len(value)
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            if key not in headers:
+                headers[key] = text
+            elif key in _LISTS:
+                headers[key] = f"{headers[key]}, {text}"
+            else:
+                self.fault = self.fault or "repeated_header"
+        if size > MOST_HEAD_BYTES:
             self.fault = self.fault or "long_headers"
-        return self._size <= MOST_HEAD_BYTES
+        if len(self.parts) > MOST_HEADERS:
+            self.fault = self.fault or "too_many_headers"
 
     def head(self, method: bytes, address: str, received_at_us: int) -> Head:
         """Return the whole head; a target that is no path of this server becomes an empty path."""

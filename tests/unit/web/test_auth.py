@@ -23,6 +23,14 @@ def test_a_token_names_its_caller(header: str, caller: Caller) -> None:
     assert Gate([ACME, ALL]).caller(header) == caller
 
 
+def test_a_token_past_its_end_lets_nobody_in() -> None:
+    ended = Credential.model_validate({"value": "acme-secret", "until": "2020-01-01T00:00:00Z"})
+    lasting = Credential.model_validate({"value": "acme-secret", "until": "2999-01-01T00:00:00Z"})
+    assert Gate([Token(token=lasting, tenant="acme")]).caller("Bearer acme-secret") == Caller("acme")
+    with pytest.raises(Refused):
+        Gate([Token(token=ended, tenant="acme")]).caller("Bearer acme-secret")
+
+
 @pytest.mark.parametrize(
     "header",
     [

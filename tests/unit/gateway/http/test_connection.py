@@ -119,11 +119,11 @@ def test_a_refused_body_is_not_kept() -> None:
 def test_bodies_beyond_what_is_held_together_get_a_503() -> None:
     office = Office(answers_at_once=False)
     bench = Bench(office, LIMITS._replace(bytes_in_flight=11))
-    (first, _), (second, wire) = bench.connect(), bench.connect()
+    (first, _), (second, wire) = bench.connect("192.0.2.99"), bench.connect("192.0.2.99")
     first.data_received(POST)
     first.data_received(POST[:-1])
     second.data_received(POST.replace(b"body", b"1234"))
-    third, late = bench.connect()
+    third, late = bench.connect("192.0.2.99")
     third.data_received(POST)
     assert late.statuses == [503]
     assert b"Retry-After: 1\r\n" in late.written
@@ -132,6 +132,16 @@ def test_bodies_beyond_what_is_held_together_get_a_503() -> None:
         exchange.answer(Answer(200))
     third.data_received(POST)
     assert wire.statuses == [200]
+
+
+def test_one_address_may_hold_a_quarter_of_them() -> None:
+    bench = Bench(Office(answers_at_once=False), LIMITS._replace(bytes_in_flight=40))
+    statuses = []
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"):
+        connection, wire = bench.connect(address)
+        connection.data_received(POST)
+        statuses.append(wire.statuses)
+    assert statuses == [[], [], [503], []]
 
 
 @pytest.mark.parametrize(
