@@ -56,12 +56,18 @@ def gateway(
 
 
 def _serve(config: Path | None, log_level: str, slot: int, *, shared: bool) -> None:
+    import uvloop  # noqa: PLC0415 - see the package
+
     from app.gateway import run_gateway  # noqa: PLC0415 - see the package
     from app.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings(config)
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    asyncio.run(run_gateway(settings, lambda: load_settings(config), slot=slot, shared=shared))
+    serving = run_gateway(settings, lambda: load_settings(config), slot=slot, shared=shared)
+    # uvloop cannot let a connection be counted before its TLS begins
+    factory = uvloop.new_event_loop if settings.gateway.tls_certificate is None else None
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(serving)
 
 
 def _several(config: Path | None, log_level: str, count: int) -> int:

@@ -27,6 +27,8 @@ _MAX_BATCH_BYTES = 256 * 1024
 _RECONNECT_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
 _FLUSH_TIMEOUT_S = 5.0
+_MANY = 32
+"""Records that are sent although others are under way, so that no side waits for the other."""
 _PACE_S = 0.02
 """Longest wait for the batches under way: what comes meanwhile goes together, which spares both sides work."""
 
@@ -84,6 +86,7 @@ class RawProducer:
         self._gathered: dict[TopicPartition, Lane] = {}
         """Those that have something to send."""
         self._due: asyncio.TimerHandle | None = None
+        self._count = 0
         self._busy = 0
         """Batches under way."""
         self._turn = itertools.count()
@@ -131,11 +134,15 @@ class RawProducer:
             # the rest of what comes in this round of the loop goes along
             self._due = asyncio.get_running_loop().call_later(_PACE_S if self._busy else 0, self._send)
         self._gathered[tp] = lane
+        self._count += 1
+        if self._count == _MANY:
+            self._send()
 
     def _send(self) -> None:
         """Send what has been gathered, for all partitions at once."""
         if self._due is not None:
             self._due.cancel()
+        self._count = 0
         gathered, self._gathered = self._gathered, {}
         for lane in gathered.values():
             lane.send()
