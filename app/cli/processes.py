@@ -65,7 +65,7 @@ class Processes:
             self._numbers[pid] = number
             return
         for each in _PASSED_ON:
-            signal.signal(each, signal.default_int_handler if each is not signal.SIGHUP else signal.SIG_DFL)
+            signal.signal(each, signal.default_int_handler if each is not signal.SIGHUP else signal.SIG_IGN)
         code = 0
         try:
             self._run(number)

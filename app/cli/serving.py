@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Literal
@@ -49,6 +50,7 @@ def gateway(
     SIGHUP has endpoints, secrets and proxies read again.
     """
     os.umask(_PRIVATE)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it has a meaning
     with until_interrupted():
         if processes > 1:
             raise typer.Exit(_several(ctx.obj, log_level, processes))

@@ -62,7 +62,7 @@ class Entrance:
     def check_document(self, document: object, now_us: int) -> None:
         """Raise SignatureError for a body that was made too long ago, or that is another account's."""
         provider, accounts = self.endpoint.provider, self.endpoint.provider_accounts
-        if accounts and provider in _ACCOUNTS and at(document, _ACCOUNTS[provider]) not in {None, *accounts}:
+        if accounts and provider in _ACCOUNTS and at(document, _ACCOUNTS[provider]) not in (None, *accounts):
             raise SignatureError(f"{'.'.join(_ACCOUNTS[provider])} is another account")
         tolerance_s = self.endpoint.timestamp_tolerance_s
         if tolerance_s and provider in _MOMENTS:

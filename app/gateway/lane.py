@@ -1,6 +1,7 @@
 """The records of one partition, gathered into batches."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from app.errors import UndeliveredError
+
+_log = logging.getLogger(__name__)
 
 _MOST_WAITING = 4
 """Batches of one partition that may wait for the brokers: more would only grow old."""
@@ -106,4 +109,8 @@ class Lane:
     @staticmethod
     def _tell(gathering: _Gathering, problem: UndeliveredError | None) -> None:
         for stored in gathering.waiting:
-            stored(problem)
+            try:
+                stored(problem)
+            except Exception:  # noqa: BLE001
+                # about one of them: the others are to hear as well
+                _log.exception("what became of a record could not be told")

@@ -32,17 +32,19 @@ class Page:
         exchange.answer(await self._make())
 
 
-def health(obstacle: Callable[[], Awaitable[str]]) -> Mapping[str, Visit]:
-    """Return ``/livez`` and ``/readyz``; ``obstacle`` says what keeps webhooks from being stored."""
+def health(obstacle: Callable[[], Awaitable[str]], *, reasons: bool) -> dict[str, Visit]:
+    """Return ``/livez`` and ``/readyz``; ``obstacle`` says what keeps webhooks from being stored.
+
+    Strangers learn only whether something does: ``reasons`` are for those who look after it.
+    """
 
     async def live() -> Answer:
         return Answer(200, orjson.dumps({"live": True}))
 
     async def ready() -> Answer:
         reason = await obstacle()
-        return Answer(
-            503 if reason else 200, orjson.dumps({"ready": not reason} | ({"reason": reason} if reason else {}))
-        )
+        told = {"ready": not reason} | ({"reason": reason} if reason and reasons else {})
+        return Answer(503 if reason else 200, orjson.dumps(told))
 
     return {"/livez": Page(live), "/readyz": Page(ready)}
 

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _REQUEST_TIMEOUT_MS = 10_000
 _MAX_BATCH_BYTES = 256 * 1024
 _RECONNECT_S = 1.0
 _PROBE_TIMEOUT_S = 2.0
+_ASK_EVERY_S = 1.0
 _FLUSH_TIMEOUT_S = 5.0
 _MANY = 32
 """Records that are sent although others are under way, so that no side waits for the other."""
@@ -90,6 +92,8 @@ class RawProducer:
         self._busy = 0
         """Batches under way."""
         self._turn = itertools.count()
+        self._asking: asyncio.Task[set[str] | None] | None = None
+        self._asked_at = 0.0
         self._replace = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -159,15 +163,18 @@ class RawProducer:
         return "not connected to the brokers" if self._producer is None else "the brokers do not answer"
 
     async def missing_topics(self) -> list[str] | None:
-        """Return which topics the brokers do not have; None: they could not be asked."""
+        """Return which topics the brokers do not have; None: they could not be asked.
+
+        They are asked once a second at most, however many ask us.
+        """
         if self._producer is None:
             return None
-        try:
-            async with asyncio.timeout(_PROBE_TIMEOUT_S):
-                metadata = await self._producer.client.fetch_all_metadata()
-        except (KafkaError, TimeoutError):
-            return None
-        return sorted(self.topics - metadata.topics())
+        now = time.monotonic()
+        if self._asking is None or (self._asking.done() and now - self._asked_at > _ASK_EVERY_S):
+            self._asked_at = now
+            self._asking = asyncio.create_task(_topics_at(self._producer))
+        known = await asyncio.shield(self._asking)
+        return None if known is None else sorted(self.topics - known)
 
     def _failed(self, producer: AIOKafkaProducer, error: Exception) -> NotStoredError:
         """Say what is told of a batch that failed; the producer may have to be replaced."""
@@ -202,7 +209,7 @@ class RawProducer:
             task = asyncio.create_task(_stop(self._producer, list(self._lanes.values())))
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
-            self._producer = None
+            self._producer = self._asking = None
             self._lanes = {}
             self._gathered = {}
             self._replace.set()
@@ -211,6 +218,15 @@ class RawProducer:
 def topics_of(settings: Settings) -> set[str]:
     """Return the topics that the endpoints write to."""
     return {str(RAW_TOPICS[endpoint.provider]) for endpoint in settings.endpoints.values()}
+
+
+async def _topics_at(producer: AIOKafkaProducer) -> set[str] | None:
+    try:
+        async with asyncio.timeout(_PROBE_TIMEOUT_S):
+            metadata = await producer.client.fetch_all_metadata()
+    except (KafkaError, TimeoutError):
+        return None
+    return set(metadata.topics())
 
 
 async def _stop(producer: AIOKafkaProducer, lanes: list[Lane]) -> None:

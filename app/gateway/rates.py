@@ -15,6 +15,8 @@ class Bucket:
     def take(self, now: float) -> float:
         """Take one, and return 0; if there is none, return in how many seconds there will be."""
         if self._at is not None:
+            # a request that took long to come is from before the last one
+            now = max(now, self._at)
             self._left = min(self._most, self._left + (now - self._at) * self._per_s)
         self._at = now
         if self._left >= 1:

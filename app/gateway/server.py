@@ -5,8 +5,9 @@ import gc
 import logging
 import signal
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 from app.errors import SettingsError, UndeliveredError
 from app.gateway.clients import Clients
@@ -25,6 +26,7 @@ from app.settings import Settings
 
 _BACKLOG = 128
 _LOG_EVERY_S = 0.5
+_AGAIN_S = 1.0
 _COLLECT_AFTER = 50_000
 """Objects, net; the default of 700 would have the collector look at all that is in flight many times a second."""
 
@@ -47,7 +49,7 @@ async def run_gateway(settings: Settings, reload: Reload | None = None, *, slot:
     async with AsyncExitStack() as stack:
         spool = await _spool(settings.gateway, slot, stack)
         store = Store(producer, spool, settings.gateway.body_limit_bytes)
-        door = Door(store, health(store.obstacle), settings.gateway.body_limit_bytes)
+        door = Door(store, health(store.obstacle, reasons=False), settings.gateway.body_limit_bytes)
         _configure(door, producer, settings)
         running = [asyncio.create_task(producer.run())]
         if spool is not None and settings.gateway.spool_dir is not None:
@@ -86,6 +88,8 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
 
 def _configure(door: Door, producer: RawProducer, settings: Settings) -> None:
     producer.topics = topics_of(settings)
+    if not settings.endpoints:
+        _log.warning("no endpoints are configured: every webhook gets a 401")
     door.entrances = Entrances(settings.endpoints)
     gateway = settings.gateway
     door.clients = Clients(gateway.proxies, gateway.public_url, standard=gateway.proxy_headers == "forwarded")
@@ -121,16 +125,17 @@ async def _serving(door: Door, settings: Settings, *, shared: bool) -> AsyncIter
     """Take requests for the length of the block; at its end those in flight are answered."""
     limits = settings.gateway
     connections = Connections(door, _limits(limits), door.is_proxy, _tls(limits))
-    few = Connections(Metrics(health(door.store.obstacle)), _limits(limits)._replace(connections=100), lambda _: True)
+    few = Connections(
+        Metrics(health(door.store.obstacle, reasons=True)), _limits(limits)._replace(connections=100), lambda _: True
+    )
     public = await _listen(connections, "", limits.host, limits.port, shared=shared)
     try:
         private = await _listen(few, "metrics_", limits.metrics_host, limits.metrics_port, shared=shared)
     except BaseException:
         public.close()
         raise
-    if not settings.endpoints:
-        _log.warning("no endpoints are configured: every webhook gets a 401")
-    background = [asyncio.create_task(each) for each in (connections.sweep(), few.sweep(), _report(door, connections))]
+    reports = partial(_report, door, connections)
+    background = [asyncio.create_task(_always(each)) for each in (connections.sweep, few.sweep, reports)]
     try:
         yield
     finally:
@@ -183,6 +188,16 @@ def _tls(gateway: Gateway) -> ssl.SSLContext | None:
             "gateway.tls_certificate, tls_key, tls_client_ca: expected readable PEM files that belong together"
         ) from None
     return context
+
+
+async def _always(work: Callable[[], Awaitable[None]]) -> None:
+    """Begin it again if it fails: without it nothing would ever end."""
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it is
+            _log.exception("a task of the gateway failed and begins again")
+            await asyncio.sleep(_AGAIN_S)
 
 
 async def _report(door: Door, connections: Connections) -> None:

@@ -102,6 +102,45 @@ def test_webhooks_come_over_tls_and_silent_handshakes_end(certificates: Certific
         assert process.stop() == 0
 
 
+def test_a_request_in_the_segment_of_the_handshake_is_answered_over_tls(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    """Nothing of the answer may go out in plain text."""
+    certificate, key = certificates.of("gateway")
+    process = GatewayProcess(
+        NOWHERE,
+        tmp_path,
+        spool_dir=str(tmp_path / "spool"),
+        tls_certificate=str(certificate),
+        tls_key=str(key),
+    )
+    serving(process)
+    try:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=certificates.ca)
+        session = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection(("127.0.0.1", process.port), 10) as connection:
+            while True:
+                try:
+                    session.do_handshake()
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    incoming.write(connection.recv(65_536))
+                else:
+                    break
+            for number in range(2):
+                session.write(request(numbered(number)))
+                connection.sendall(outgoing.read())
+                answer = b""
+                while not answer.endswith(b"{}"):
+                    incoming.write(connection.recv(65_536))
+                    with suppress(ssl.SSLWantReadError):
+                        answer += session.read(65_536)
+                assert answer.startswith(b"HTTP/1.1 200 ")
+    finally:
+        assert process.stop() == 0
+
+
 def test_clients_without_a_certificate_stay_outside(certificates: Certificates, tmp_path: Path) -> None:
     certificate, key = certificates.of("gateway")
     process = GatewayProcess(

@@ -1,22 +1,28 @@
 """One connection: bytes to requests, answers to bytes, each within its time and size."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections import deque
+from contextlib import suppress
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
-import httptools
-
 from app.gateway.http.answers import CONTINUE, Answer, encode, refusal
-from app.gateway.http.request import MOST_HEAD_BYTES, HeadBuilder, Visit
+from app.gateway.http.exchange import Exchange
+from app.gateway.http.reading import Malformed, Reading
+from app.gateway.http.request import MOST_HEAD_BYTES
 
 if TYPE_CHECKING:
     from app.gateway.http.connections import Connections
 
 _LINGER_S = 1.0
 """How long what still comes is thrown away after a last answer: closed at once, the client might never read it."""
+_MOST_AT_ONCE = 16
+"""Requests that may come in one read, before their answers; what comes behind them is dropped, and the connection."""
+
+_log = logging.getLogger(__name__)
 
 
 class _State(Enum):
@@ -31,34 +37,6 @@ class _State(Enum):
     CLOSED = auto()
 
 
-class _Exchange:
-    """One request; see :class:`app.gateway.http.request.Exchange`."""
-
-    __slots__ = ("builder", "chunks", "connection", "head_only", "keep_alive", "refused", "size", "started", "visit")
-
-    def __init__(self, connection: "Connection", started: float) -> None:
-        self.connection: Connection | None = connection
-        """None once it is answered or given up."""
-        self.builder = HeadBuilder()
-        self.visit: Visit | None = None
-        self.refused: Answer | None = None
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.keep_alive = True
-        self.head_only = False
-        self.started = started
-
-    @property
-    def admitted(self) -> bool:
-        """Whether its headers are complete."""
-        return self.visit is not None or self.refused is not None
-
-    def answer(self, answer: Answer) -> None:
-        """Answer it."""
-        if self.connection is not None:
-            self.connection.finish(self, answer)
-
-
 class Connection(asyncio.Protocol):
     """Speaks HTTP/1.0 and 1.1; requests that are sent ahead wait for their turn."""
 
@@ -66,18 +44,23 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._limits = connections.limits
         self._now = connections.now
-        self._parser = httptools.HttpRequestParser(self)
+        self._reading = Reading(self)
         self._transport: asyncio.Transport | None = None
         self._state = _State.IDLE
         self._over = False
         """The last answer is written, or the client is gone: what comes is thrown away."""
-        self._incoming: _Exchange | None = None
-        """Being read."""
-        self._working: _Exchange | None = None
-        self._ahead: deque[_Exchange] = deque()
+        self._working: Exchange | None = None
+        self._ahead: deque[Exchange] = deque()
+        self._is_taking_turns = False
+        self._at_once = 0
+        """Requests in the present read."""
         self._head_bytes = 0
         self._paused = False
+        self._choked = False
+        """The client does not read what is written."""
         self._securing: asyncio.Task[None] | None = None
+        self._early: list[bytes] | None = None
+        """What came with the last bytes of the TLS handshake."""
         self.address = ""
         self.deadline = 0.0
         """When :meth:`expire` is to be called."""
@@ -96,6 +79,7 @@ class Connection(asyncio.Protocol):
         elif self._connections.tls is not None:
             # only now: whoever says nothing at all is counted as well
             stream.pause_reading()
+            self._early = []
             self._securing = asyncio.create_task(self._secure(stream, self._connections.tls))
 
     async def _secure(self, transport: asyncio.Transport, context: ssl.SSLContext) -> None:
@@ -108,29 +92,40 @@ class Connection(asyncio.Protocol):
             self._connections.application.refused(0, "tls")
             transport.abort()
             self.connection_lost(None)
+            return
+        early, self._early = self._early or [], None
+        for data in early:
+            self.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - whatever it was, the client is gone
         """Forget what was on its way."""
         self._state, self._over = _State.CLOSED, True
         self._connections.forget(self)
-        for exchange in (self._working, *self._ahead, self._incoming):
+        for exchange in (self._working, *self._ahead, self._reading.exchange):
             if exchange is not None:
                 self._give_up(exchange, "hung_up")
         self._ahead.clear()
-        self._working = self._incoming = None
+        self._working = self._reading.exchange = None
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
+        if self._early is not None:
+            self._early.append(data)
+            return
         if self._over:
             return
+        self._at_once = 0
+        was_in_head = self._state is _State.HEAD
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # it has been refused
-        except httptools.HttpParserError:
+            self._reading.feed(data)
+        except Malformed:
             if not self._over:
                 self._refuse_now(400, "malformed")
-        if self._state is _State.HEAD:
+        except Exception as error:  # noqa: BLE001 - of ours: this client is told, the others notice nothing
+            _log.exception("a request met %s", type(error).__name__)
+            if not self._over:
+                self._refuse_now(500, "fault")
+        if was_in_head and self._state is _State.HEAD:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._refuse_now(431, "long_headers")
@@ -143,92 +138,14 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Read nothing more from a client that does not read."""
+        self._choked = True
         self._read_no_further()
 
     def resume_writing(self) -> None:
         """Read on."""
-        if self._transport is not None and self._paused and not self._ahead:
-            self._paused = False
-            self._transport.resume_reading()
-
-    # of the parser
-
-    def on_message_begin(self) -> None:
-        """Begin a request."""
-        if self._over:
-            return
-        self._incoming = _Exchange(self, self._now())
-        if self._working is None:
-            self._state = _State.HEAD
-            self._head_bytes = 0
-            self.deadline = self._now() + self._limits.header_timeout_s
-            self._connections.busy(self)
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of its target."""
-        if self._incoming is not None:
-            self._incoming.builder.url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which nobody reads."""
-        if self._incoming is not None:
-            self._incoming.builder.parts.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Look whether its body is wanted."""
-        exchange = self._incoming
-        if exchange is None:
-            return
-        exchange.started = self._now()
-        method = self._parser.get_method()
-        exchange.keep_alive = self._parser.should_keep_alive() and not self._connections.stopping
-        exchange.head_only = method == b"HEAD"
-        if self._working is None:
-            self._state = _State.BODY
-            self.deadline = exchange.started + self._limits.answer_timeout_s
-        if self._parser.should_upgrade():
-            exchange.builder.fault = "upgrade"  # the parser would pass its body over
-        exchange.builder.read_headers()
-        self._admit(exchange, method)
-        expected = exchange.builder.headers.get("expect", "")
-        announced = exchange.builder.headers.get("content-length", "")
-        if announced.isdigit() and int(announced[:20]) > self._limits.body_bytes:
-            self._refuse(exchange, 413, "too_large")
-            self._refuse_now(0, "")
-        elif expected and exchange.refused is not None:
-            self._refuse_now(0, "")
-        elif expected.lower() == "100-continue" and self._transport is not None and self._working is None:
-            self._transport.write(CONTINUE)
-
-    def on_body(self, body: bytes) -> None:
-        """Keep a piece of the body, while it is wanted and there is room."""
-        exchange = self._incoming
-        if exchange is None:
-            return
-        exchange.size += len(body)
-        if exchange.size > self._limits.body_bytes:
-            self._drop_body(exchange)
-            self._refuse(exchange, 413, "too_large")
-            self._refuse_now(0, "")
-        elif exchange.refused is None:
-            if self._connections.hold(self.address, len(body)):
-                exchange.chunks.append(body)
-            else:
-                self._drop_body(exchange)
-                self._refuse(exchange, 503, "overloaded", retry_after_s=1)
-
-    def on_message_complete(self) -> None:
-        """Let a whole request have its turn."""
-        exchange, self._incoming = self._incoming, None
-        if exchange is None:
-            return
-        if self._working is None:
-            self._work(exchange)
-        else:
-            self._ahead.append(exchange)
-            self._read_no_further()
-
-    # of its own
+        self._choked = False
+        if not self._ahead:
+            self._read_on()
 
     def _read_no_further(self) -> None:
         # only where a client sends ahead: most never do, and to pause costs more than to read
@@ -236,7 +153,56 @@ class Connection(asyncio.Protocol):
             self._paused = True
             self._transport.pause_reading()
 
-    def _admit(self, exchange: _Exchange, method: bytes) -> None:
+    def _read_on(self) -> None:
+        if self._transport is not None and self._paused and not self._choked:
+            self._paused = False
+            self._transport.resume_reading()
+
+    # of what is read
+
+    def begin(self) -> Exchange | None:
+        """Begin a request."""
+        if self._over:
+            return None
+        self._at_once += 1
+        if self._at_once > _MOST_AT_ONCE:
+            self._cut_off()
+            return None
+        if self._working is None:
+            self._state = _State.HEAD
+            self._head_bytes = 0
+            self.deadline = self._now() + self._limits.header_timeout_s
+            self._connections.busy(self)
+        return Exchange(self, self._now())
+
+    def _cut_off(self) -> None:
+        """Take no more requests of this client, and close when those before are answered."""
+        last = self._ahead[-1] if self._ahead else self._working
+        if last is None:
+            self._linger()
+        else:
+            last.keep_alive = False
+
+    def head(self, exchange: Exchange, method: bytes, *, keep_alive: bool) -> None:
+        """Look whether its body is wanted."""
+        exchange.started = self._now()
+        exchange.keep_alive = keep_alive and not self._connections.stopping
+        exchange.head_only = method == b"HEAD"
+        if self._working is None:
+            self._state = _State.BODY
+            self.deadline = exchange.started + self._limits.answer_timeout_s
+        self._admit(exchange, method)
+        headers = exchange.builder.headers
+        announced = headers.get("content-length", "")
+        if announced.isdigit() and int(announced[:20]) > self._limits.body_bytes:
+            self._refuse(exchange, 413, "too_large")
+            self._refuse_now(0, "")
+        elif "expect" in headers and exchange.refused is not None:
+            self._refuse_now(0, "")
+        elif headers.get("expect", "").lower() == "100-continue" and self._transport and self._working is None:
+            self._transport.write(CONTINUE)
+
+    def _admit(self, exchange: Exchange, method: bytes) -> None:
         builder = exchange.builder
         if builder.fault:
             exchange.keep_alive = False
@@ -248,18 +214,47 @@ class Connection(asyncio.Protocol):
         else:
             exchange.visit = visit
 
-    def _work(self, exchange: _Exchange) -> None:
+    def body(self, exchange: Exchange, piece: bytes) -> None:
+        """Keep a piece of the body, while it is wanted and there is room."""
+        exchange.size += len(piece)
+        if exchange.size > self._limits.body_bytes:
+            self._drop_body(exchange)
+            self._refuse(exchange, 413, "too_large")
+            self._refuse_now(0, "")
+        elif exchange.refused is None:
+            if self._connections.hold(self.address, len(piece)):
+                exchange.held += len(piece)
+                exchange.keep(piece)
+            else:
+                self._drop_body(exchange)
+                self._refuse(exchange, 503, "overloaded", retry_after_s=1)
+
+    def whole(self, exchange: Exchange) -> None:
+        """Let a whole request have its turn."""
+        if self._working is None and not self._is_taking_turns:
+            self._work(exchange)
+        else:
+            self._ahead.append(exchange)
+            self._read_no_further()
+
+    # of its own
+
+    def _work(self, exchange: Exchange) -> None:
         self._working = exchange
         self._state = _State.WORKING
         self.deadline = exchange.started + self._limits.answer_timeout_s
         if exchange.refused is not None or exchange.visit is None:
             exchange.answer(exchange.refused or refusal(400, "malformed"))
         else:
-            exchange.visit.take(b"".join(exchange.chunks), exchange)
+            try:
+                exchange.visit.take(exchange.take_body(), exchange)
+            except Exception as error:  # noqa: BLE001 - of ours: this client is told, the others notice nothing
+                _log.exception("a request met %s", type(error).__name__)
+                exchange.answer(refusal(500, "fault"))
 
-    def finish(self, exchange: _Exchange, answer: Answer) -> None:
+    def finish(self, exchange: Exchange, answer: Answer) -> None:
         """Write the answer to the request that is worked on."""
-        exchange.connection = None
+        exchange.owner = None
         self._drop_body(exchange)
         keep_alive = exchange.keep_alive and not self._connections.stopping
         if self._transport is not None and not self._transport.is_closing():
@@ -267,24 +262,30 @@ class Connection(asyncio.Protocol):
         self._working = None
         if not keep_alive:
             self._linger()
-        elif self._ahead:
-            self._work(self._ahead.popleft())
-        else:
+        elif not self._is_taking_turns:
+            self._take_turns()
+
+    def _take_turns(self) -> None:
+        """Go on with what was sent ahead: in a loop, for each of them may be answered at once."""
+        self._is_taking_turns = True
+        try:
+            while self._ahead and self._working is None and not self._over:
+                self._work(self._ahead.popleft())
+        finally:
+            self._is_taking_turns = False
+        if self._working is None and not self._over:
             self._await_next()
 
     def _await_next(self) -> None:
-        if self._transport is None or self._state is _State.CLOSED:
-            return
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
-        if self._incoming is None:
+        self._read_on()
+        reading = self._reading.exchange
+        if reading is None:
             self._state = _State.IDLE
             self.deadline = self._now() + self._limits.idle_timeout_s
             self._connections.idle(self)
         else:
             # a part of the next request came with the last one
-            self._state = _State.BODY if self._incoming.admitted else _State.HEAD
+            self._state = _State.BODY if reading.admitted else _State.HEAD
             self._head_bytes = 0
             self.deadline = self._now() + self._limits.header_timeout_s
 
@@ -305,11 +306,22 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def close(self) -> None:
-        """Close it, after what is written already."""
-        if self._transport is not None:
-            self._transport.close() if self._state is not _State.LINGERING else self._transport.abort()
+        """Close it: at once where that was tried before, or where a client does not read what is written."""
+        if self._transport is None:
+            return
+        if self._state is _State.LINGERING or self._choked or self._transport.is_closing():
+            self._transport.abort()
+        else:
+            self._transport.close()
 
-    def _refuse(self, exchange: _Exchange, status: int, cause: str, retry_after_s: int = 0) -> None:
+    def drop(self) -> None:
+        """Close it to make room; what a slow client has not read is lost to it."""
+        if self._transport is not None and self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self.close()
+
+    def _refuse(self, exchange: Exchange, status: int, cause: str, retry_after_s: int = 0) -> None:
         """Let a request be answered so when its turn comes; the first refusal counts."""
         if exchange.refused is not None:
             return
@@ -322,25 +334,26 @@ class Connection(asyncio.Protocol):
 
     def _refuse_now(self, status: int, cause: str) -> None:
         """Answer what is being read, without the rest of it, and read no further; what was sent ahead is dropped."""
-        exchange = self._incoming or _Exchange(self, self._now())
-        self._incoming = None
+        exchange = self._reading.exchange or Exchange(self, self._now())
+        self._reading.exchange = None
         if status:
             self._refuse(exchange, status, cause)
         exchange.keep_alive = False
-        if self._working is None:
+        if self._working is None and not self._ahead:
             self._working = exchange
             exchange.answer(exchange.refused or refusal(400, "malformed"))
         else:
             self._drop_body(exchange)
             self._ahead.append(exchange)
 
-    def _drop_body(self, exchange: _Exchange) -> None:
-        if exchange.chunks:
-            self._connections.release(self.address, sum(map(len, exchange.chunks)))
-            exchange.chunks = []
+    def _drop_body(self, exchange: Exchange) -> None:
+        exchange.take_body()
+        if exchange.held:
+            self._connections.release(self.address, exchange.held)
+            exchange.held = 0
 
-    def _give_up(self, exchange: _Exchange, cause: str) -> None:
-        exchange.connection = None
+    def _give_up(self, exchange: Exchange, cause: str) -> None:
+        exchange.owner = None
         self._drop_body(exchange)
         if exchange.visit is not None:
             exchange.visit.given_up(0, cause)
@@ -353,10 +366,9 @@ class Connection(asyncio.Protocol):
             self._give_up(exchange, "sent_ahead")
         self._ahead.clear()
         if self._transport is not None:
-            if self._paused:
-                self._paused = False
-                self._transport.resume_reading()
+            self._read_on()
             if self._transport.can_write_eof():
-                self._transport.write_eof()
+                with suppress(OSError):  # it is reset already
+                    self._transport.write_eof()
             else:
                 self._transport.close()

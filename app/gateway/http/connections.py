@@ -1,6 +1,7 @@
 """All connections: how many, of whom, and what they hold; here is decided who has to go."""
 
 import asyncio
+import logging
 import ssl
 import time
 from collections import Counter, OrderedDict, defaultdict
@@ -11,6 +12,7 @@ from app.gateway.http.limits import Limits
 from app.gateway.http.request import Application
 
 _SWEEP_S = 0.2
+_log = logging.getLogger(__name__)
 _NOT_THERE = object()
 _SHARES = 4
 """One address may hold a quarter of the bytes in flight."""
@@ -75,7 +77,7 @@ class Connections:
         if not idle:
             return False
         oldest = next(iter(idle))
-        oldest.close()
+        oldest.drop()
         self.forget(oldest)
         return True
 
@@ -135,7 +137,13 @@ class Connections:
         """End what is over its time now."""
         now = self.now()
         for connection in [each for each in self._all if each.deadline <= now]:
-            connection.expire()
+            try:
+                connection.expire()
+            except Exception:  # noqa: BLE001
+                # of ours, or of a socket that is gone: the others still have their ends
+                _log.exception("a connection could not be ended in order")
+                connection.drop()
+                self.forget(connection)
 
     async def stop(self, patience_s: float) -> None:
         """Let nobody in any more, answer what is on its way, and close everything."""

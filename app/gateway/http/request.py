@@ -93,6 +93,9 @@ class HeadBuilder:
     def head(self, method: bytes, address: str, received_at_us: int) -> Head:
         """Return the whole head; a target that is no path of this server becomes an empty path."""
         path, _, query = self.url.decode("latin-1").partition("?")
+        if path[:7].lower() == "http://" or path[:8].lower() == "https://":
+            # as to a proxy; servers are to take it too
+            path = "/" + path.split("//", 1)[1].partition("/")[2]
         if not path.startswith("/"):
             path = ""
         return Head(method.decode("latin-1"), path, query, self.headers, address, received_at_us)

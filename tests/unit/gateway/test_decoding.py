@@ -31,7 +31,7 @@ def test_a_body_comes_back_however_it_was_packed(body: bytes) -> None:
 @pytest.mark.parametrize("size", [LIMIT + 1, 100_000_000])
 def test_a_bomb_is_not_unpacked_beyond_the_bound(coding: str, size: int) -> None:
     bomb = (gzip.compress if coding == "gzip" else zlib.compress)(bytes(size), 9)
-    with pytest.raises(BadInputError, match=r"body: more than [0-9]+ bytes once it is unpacked"):
+    with pytest.raises(BadInputError, match=r"body: too much once it is unpacked"):
         decoded(bomb, coding, LIMIT)
 
 

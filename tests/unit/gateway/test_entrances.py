@@ -91,8 +91,10 @@ def test_a_body_of_another_account_is_refused() -> None:
     dated({"payload": {"customer_uuid": "ours"}}, 0, accounts=("ours",))
     dated({"payload": {}}, 0, accounts=("ours",))
     dated({"payload": {"customer_uuid": "theirs"}}, 0)
-    with pytest.raises(SignatureError, match=r"payload\.customer_uuid is another account"):
-        dated({"payload": {"customer_uuid": "theirs"}}, 0, accounts=("ours",))
+    others: list[object] = ["theirs", [], {}, 7, True]
+    for other in others:
+        with pytest.raises(SignatureError, match=r"payload\.customer_uuid is another account"):
+            dated({"payload": {"customer_uuid": other}}, 0, accounts=("ours",))
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,11 @@ def test_a_burst_passes_and_then_so_many_a_second() -> None:
     assert bucket.take(100.6) == pytest.approx(0.4)
 
 
+def test_a_moment_before_the_last_one_costs_no_more_than_one() -> None:
+    bucket = Bucket(30, 100)
+    assert [bucket.take(each) for each in (100.0, 96.1, 100.0)] == [0, 0, 0]
+
+
 def test_silence_saves_no_more_than_a_burst() -> None:
     bucket = Bucket(10, 3)
     bucket.take(0.0)

@@ -38,7 +38,9 @@ def test_it_may_come_in_pieces_of_any_size(size: int) -> None:
 
 def test_a_chunked_body_is_put_together() -> None:
     office = Office()
-    with talking(office, b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n") as (
+    with talking(
+        office, b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+    ) as (
         _,
         wire,
     ):
@@ -55,6 +57,100 @@ def test_requests_sent_ahead_are_answered_in_their_order() -> None:
         assert (wire.statuses, wire.paused) == ([200, 503], False)
 
 
+def test_thousands_sent_ahead_are_neither_kept_nor_answered() -> None:
+    office = Office(answers_at_once=False)
+    with talking(office, POST * 5000) as (bench, wire):
+        assert bench.connections.bytes_in_flight <= 20 * 4
+        for _ in range(30):
+            if office.waiting:
+                office.waiting.pop(0).answer(Answer(200))
+        assert len(wire.statuses) == 16
+        assert b"Connection: close" in wire.written
+        assert set(wire.statuses) == {200}
+
+
+@pytest.mark.parametrize("path", [b"/x", b"/no"])
+def test_thousands_that_are_answered_at_once_are_no_deep_calls(path: bytes) -> None:
+    request = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % path
+    office = Office(answers_at_once=False)
+    with talking(office, POST + request * 3000) as (_, wire):
+        office.answers_at_once = True
+        office.waiting.pop().answer(Answer(200))
+        assert len(wire.statuses) == 16
+    with talking(Office(), request * 3000) as (_, wire):
+        assert len(wire.statuses) == 16
+
+
+def test_a_client_that_does_not_read_is_not_read_and_goes_in_the_end() -> None:
+    office = Office(answers_at_once=False)
+    bench = Bench(office)
+    connection, wire = bench.connect()
+    connection.data_received(POST)
+    connection.pause_writing()
+    office.waiting[0].answer(Answer(200))
+    assert wire.paused
+    bench.pass_time(LIMITS.idle_timeout_s)
+    assert wire.aborted
+
+
+def test_one_that_reads_again_is_read_again() -> None:
+    bench = Bench(Office())
+    connection, wire = bench.connect()
+    connection.pause_writing()
+    connection.data_received(POST)
+    assert wire.paused
+    connection.resume_writing()
+    assert not wire.paused
+
+
+def test_a_client_that_is_gone_already_ends_nothing_but_itself() -> None:
+    bench = Bench(Office())
+    first, gone = bench.connect()
+    first.data_received(POST[:10])
+    gone.is_reset = True
+    second, other = bench.connect()
+    second.data_received(POST[:10])
+    bench.pass_time(LIMITS.header_timeout_s)
+    assert other.statuses == [408]
+
+
+def test_a_fault_of_ours_is_a_500_for_one(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office()
+    with talking(office, POST.replace(b"body", b"bang") + POST) as (_, wire):
+        assert wire.statuses == [500, 200]
+    (record,) = caplog.records
+    assert "RuntimeError" in record.getMessage()
+
+
+def test_a_body_of_tiny_pieces_takes_what_it_holds() -> None:
+    office = Office(answers_at_once=False)
+    chunks = b"".join(b"1\r\n%c\r\n" % (65 + number % 26) for number in range(9000))
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with talking(office, head + chunks) as (bench, _):
+        assert bench.connections.bytes_in_flight == 9000
+    with talking(office, head + chunks + b"0\r\n\r\n"):
+        assert office.bodies == [bytes(65 + number % 26 for number in range(9000))]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        b"GET /x\r\n\r\n",
+    ],
+)
+def test_no_host_no_other_coding_and_no_other_version(head: bytes) -> None:
+    with talking(Office(), head) as (_, wire):
+        assert wire.statuses == [400]
+
+
+def test_a_target_as_to_a_proxy_is_taken() -> None:
+    office = Office()
+    with talking(office, POST.replace(b"/x", b"https://hooks.example/x?a=b")):
+        assert (office.heads[0].path, office.heads[0].query) == ("/x", "a=b")
+
+
 def test_an_answer_counts_once() -> None:
     office = Office(answers_at_once=False)
     with talking(office, POST) as (_, wire):
@@ -68,20 +164,25 @@ def test_an_answer_counts_once() -> None:
     [
         (b"GARBAGE\r\n\r\n", 400),
         (b"GET /" + SECRET + b" HTTP/9.9\r\n\r\n", 400),
-        (b"GET /\xff\xfe" + SECRET + b"\x00 HTTP/1.1\r\n\r\n", 400),
+        (b"GET /\xff\xfe" + SECRET + b"\x00 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + SECRET, 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
-        (b"GET /" + SECRET * 2000 + b" HTTP/1.1\r\n\r\n", 400),
-        (b"GET /x HTTP/1.1\r\nX: " + SECRET * 2000 + b"\r\n\r\n", 400),
-        (b"GET /x HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n", 400),
-        (b"POST /x HTTP/1.1\r\nX-Signature: a\r\nX-Signature: b\r\nContent-Length: 0\r\n\r\n", 400),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nbody", 400),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"POST /x HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST /x HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody", 400),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 10001\r\n\r\n", 413),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 99999999999999999\r\n\r\n", 413),
-        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2711\r\n" + b"x" * 10_001 + b"\r\n0\r\n\r\n", 413),
+        (b"GET /" + SECRET * 2000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\nHost: a\r\nX: " + SECRET * 2000 + b"\r\n\r\n", 400),
+        (b"GET /x HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: y\r\n" % number for number in range(200)) + b"\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nX-Signature: a\r\nX-Signature: b\r\nContent-Length: 0\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nbody", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody", 400),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 10001\r\n\r\n", 413),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999\r\n\r\n", 413),
+        (
+            b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2711\r\n"
+            + b"x" * 10_001
+            + b"\r\n0\r\n\r\n",
+            413,
+        ),
     ],
 )
 def test_what_is_no_proper_request_is_refused_without_being_echoed(data: bytes, status: int) -> None:
@@ -95,7 +196,7 @@ def test_what_is_no_proper_request_is_refused_without_being_echoed(data: bytes, 
 def test_headers_without_end_are_given_up() -> None:
     bench = Bench(Office())
     connection, wire = bench.connect()
-    connection.data_received(b"GET /x HTTP/1.1\r\n")
+    connection.data_received(b"GET /x HTTP/1.1\r\nHost: a\r\n")
     for number in range(400):
         connection.data_received(b"X-%d: %s\r\n" % (number, b"y" * 50))
     assert wire.statuses == [431]
@@ -103,7 +204,7 @@ def test_headers_without_end_are_given_up() -> None:
 
 @pytest.mark.parametrize(("path", "statuses"), [(b"/x", [100]), (b"/no", [401])])
 def test_a_body_is_invited_only_where_it_is_wanted(path: bytes, statuses: list[int]) -> None:
-    head = b"POST %s HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n" % path
+    head = b"POST %s HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n" % path
     with talking(Office(), head) as (_, wire):
         assert wire.statuses == statuses
 
@@ -169,7 +270,7 @@ def test_every_wait_has_an_end(sent: bytes, seconds: float, statuses: list[int])
 def test_a_trickle_does_not_put_the_end_off() -> None:
     bench = Bench(Office())
     connection, wire = bench.connect()
-    connection.data_received(b"GET /x HTTP/1.1\r\n")
+    connection.data_received(b"GET /x HTTP/1.1\r\nHost: a\r\n")
     for number in range(11):
         connection.data_received(b"X-%d: y\r\n" % number)
         bench.pass_time(1)
@@ -209,8 +310,8 @@ def test_one_that_sends_no_more_still_gets_its_answer() -> None:
     ("head", "last"),
     [
         (b"POST /x HTTP/1.0\r\nContent-Length: 0\r\n\r\n", True),
-        (b"POST /x HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", True),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 0\r\n\r\n", False),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", True),
+        (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", False),
     ],
 )
 def test_a_connection_is_kept_as_the_client_wishes(head: bytes, last: bool) -> None:  # noqa: FBT001 - a case
@@ -219,7 +320,7 @@ def test_a_connection_is_kept_as_the_client_wishes(head: bytes, last: bool) -> N
 
 
 def test_head_gets_the_head_alone() -> None:
-    with talking(Office(), b"HEAD /x HTTP/1.1\r\n\r\n") as (_, wire):
+    with talking(Office(), b"HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n") as (_, wire):
         assert b"Content-Length: 2\r\n" in wire.written
         assert wire.written.endswith(b"\r\n\r\n")
 
@@ -262,7 +363,7 @@ def test_whatever_is_sent_nothing_is_raised_and_nothing_stays(
     bench.pass_time(100)
     bench.pass_time(100)
     assert wire.closed
-    assert set(wire.statuses) <= {100, 200, 400, 401, 408, 413, 431}
+    assert set(wire.statuses) <= {100, 200, 400, 401, 408, 413, 431, 500}
     connection.connection_lost(None)
     assert bench.connections.bytes_in_flight == 0
     assert len(bench.connections) == 0

@@ -5,7 +5,7 @@ import pytest
 from app.gateway.http.answers import Answer
 from tests.unit.gateway.http.wire import LIMITS, Bench, Office
 
-POST = b"POST /x HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody"
+POST = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
 
 
 def test_the_oldest_idle_connection_makes_room() -> None:
@@ -24,6 +24,15 @@ def test_a_connection_that_was_used_is_no_longer_the_oldest() -> None:
     first.data_received(POST)
     bench.connect()
     assert (used.closed, unused.closed) == (False, True)
+
+
+def test_who_has_not_read_its_answers_leaves_no_socket_behind() -> None:
+    bench = Bench(Office(), LIMITS._replace(connections=1))
+    first, slow = bench.connect()
+    first.data_received(POST)
+    slow.unread = 1000
+    bench.connect()
+    assert slow.aborted
 
 
 def test_where_all_are_busy_the_newcomer_goes() -> None:

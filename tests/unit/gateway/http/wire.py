@@ -30,6 +30,9 @@ class Wire(asyncio.Transport):
         self.written = b""
         self.closed = False
         self.paused = False
+        self.unread = 0
+        self.is_reset = False
+        self.aborted = False
 
     def write(self, data: Any) -> None:  # noqa: ANN401 - as asyncio has it
         self.written += bytes(data)
@@ -38,16 +41,20 @@ class Wire(asyncio.Transport):
         self.closed = True
 
     def abort(self) -> None:
-        self.closed = True
+        self.closed = self.aborted = True
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return self.unread
 
     def can_write_eof(self) -> bool:
         return True
 
     def write_eof(self) -> None:
-        """Nothing hears it."""
+        if self.is_reset:
+            raise OSError(107, "not connected")
 
     def pause_reading(self) -> None:
         self.paused = True
@@ -69,6 +76,8 @@ class Notes(Visit):
 
     def take(self, body: bytes, exchange: Exchange) -> None:
         self.office.bodies.append(body)
+        if body == b"bang":
+            raise RuntimeError("a fault of ours")
         if self.office.answers_at_once:
             exchange.answer(Answer(200))
         else:
