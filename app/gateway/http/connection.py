@@ -203,6 +203,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
 
     def _admit(self, exchange: Exchange, method: bytes) -> None:
+        if self._connections.overloaded:
+            self._refuse(exchange, 503, "overloaded", retry_after_s=1)
+            return
         builder = exchange.builder
         if builder.fault:
             exchange.keep_alive = False

@@ -14,6 +14,8 @@ from app.gateway.http.request import Application
 _SWEEP_S = 0.2
 _log = logging.getLogger(__name__)
 _NOT_THERE = object()
+_LATE_S = 0.4
+_STILL_LATE_S = 0.1
 _SHARES = 4
 """One address may hold a quarter of the bytes in flight."""
 
@@ -38,6 +40,8 @@ class Connections:
         self.tls = tls
         self.stopping = False
         self.bytes_in_flight = 0
+        self.overloaded = False
+        """More comes than can be done: what is refused now spares the others from being too late."""
         self._unlimited = unlimited
         self._all: dict[Connection, None] = {}
         self._idle: OrderedDict[Connection, None] = OrderedDict()
@@ -130,8 +134,14 @@ class Connections:
     async def sweep(self) -> None:
         """End what is over its time, until cancelled."""
         while True:
+            due = self.now() + _SWEEP_S
             await asyncio.sleep(_SWEEP_S)
+            self.note_lag(self.now() - due)
             self.expire_due()
+
+    def note_lag(self, seconds: float) -> None:
+        """Note by how much this process comes too late to what is due."""
+        self.overloaded = seconds > (_STILL_LATE_S if self.overloaded else _LATE_S)
 
     def expire_due(self) -> None:
         """End what is over its time now."""

@@ -62,6 +62,18 @@ def test_an_address_with_all_its_connections_busy_gets_no_other() -> None:
     assert (bench.connect()[1].closed, busy.closed, bench.connect("192.0.2.7")[1].closed) == (True, False, False)
 
 
+def test_while_the_process_is_behind_requests_are_refused_at_once() -> None:
+    bench = Bench(Office())
+    statuses = []
+    for lag_s in (0.0, 0.3, 0.5, 0.2, 0.05):
+        bench.connections.note_lag(lag_s)
+        connection, wire = bench.connect()
+        connection.data_received(POST)
+        statuses += wire.statuses
+    assert statuses == [200, 200, 503, 503, 200]
+    assert bench.office.bodies == [b"body"] * 3
+
+
 def test_its_share_is_free_again_when_a_connection_is_gone() -> None:
     bench = Bench(Office(), LIMITS._replace(connections_per_address=1))
     first, _ = bench.connect()
