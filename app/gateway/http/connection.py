@@ -103,7 +103,7 @@ class Connection(asyncio.Protocol):
         self._connections.forget(self)
         for exchange in (self._working, *self._ahead, self._reading.exchange):
             if exchange is not None:
-                self._give_up(exchange, "hung_up")
+                exchange.give_up("hung_up")
         self._ahead.clear()
         self._working = self._reading.exchange = None
 
@@ -173,7 +173,7 @@ class Connection(asyncio.Protocol):
             self._head_bytes = 0
             self.deadline = self._now() + self._limits.header_timeout_s
             self._connections.busy(self)
-        return Exchange(self, self._now())
+        return Exchange(self, self._connections)
 
     def _cut_off(self) -> None:
         """Take no more requests of this client, and close when those before are answered."""
@@ -191,46 +191,23 @@ class Connection(asyncio.Protocol):
         if self._working is None:
             self._state = _State.BODY
             self.deadline = exchange.started + self._limits.answer_timeout_s
-        self._admit(exchange, method)
+        exchange.admit(method, self.address, time.time_ns() // 1000)
         headers = exchange.builder.headers
         announced = headers.get("content-length", "")
         if announced.isdigit() and int(announced[:20]) > self._limits.body_bytes:
-            self._refuse(exchange, 413, "too_large")
-            self._refuse_now(0, "")
+            self._refuse_now(413, "too_large")
         elif "expect" in headers and exchange.refused is not None:
-            self._refuse_now(0, "")
+            self._answer_now()
         elif headers.get("expect", "").lower() == "100-continue" and self._transport and self._working is None:
             self._transport.write(CONTINUE)
-
-    def _admit(self, exchange: Exchange, method: bytes) -> None:
-        if self._connections.overloaded:
-            self._refuse(exchange, 503, "overloaded", retry_after_s=1)
-            return
-        builder = exchange.builder
-        if builder.fault:
-            exchange.keep_alive = False
-            self._refuse(exchange, 400, builder.fault)
-            return
-        visit = self._connections.application.admit(builder.head(method, self.address, time.time_ns() // 1000))
-        if isinstance(visit, Answer):
-            exchange.refused = visit
-        else:
-            exchange.visit = visit
 
     def body(self, exchange: Exchange, piece: bytes) -> None:
         """Keep a piece of the body, while it is wanted and there is room."""
         exchange.size += len(piece)
         if exchange.size > self._limits.body_bytes:
-            self._drop_body(exchange)
-            self._refuse(exchange, 413, "too_large")
-            self._refuse_now(0, "")
+            self._refuse_now(413, "too_large")
         elif exchange.refused is None:
-            if self._connections.hold(self.address, len(piece)):
-                exchange.held += len(piece)
-                exchange.keep(piece)
-            else:
-                self._drop_body(exchange)
-                self._refuse(exchange, 503, "overloaded", retry_after_s=1)
+            exchange.keep(piece)
 
     def whole(self, exchange: Exchange) -> None:
         """Let a whole request have its turn."""
@@ -257,8 +234,8 @@ class Connection(asyncio.Protocol):
 
     def finish(self, exchange: Exchange, answer: Answer) -> None:
         """Write the answer to the request that is worked on."""
+        exchange.drop_body()
         exchange.owner = None
-        self._drop_body(exchange)
         keep_alive = exchange.keep_alive and not self._connections.stopping
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode(answer, keep_alive=keep_alive, head_only=exchange.head_only))
@@ -324,49 +301,31 @@ class Connection(asyncio.Protocol):
         else:
             self.close()
 
-    def _refuse(self, exchange: Exchange, status: int, cause: str, retry_after_s: int = 0) -> None:
-        """Let a request be answered so when its turn comes; the first refusal counts."""
-        if exchange.refused is not None:
-            return
-        exchange.refused = refusal(status, cause, retry_after_s)
-        if exchange.visit is not None:
-            exchange.visit.given_up(status, cause)
-            exchange.visit = None
-        else:
-            self._connections.application.refused(status, cause)
-
     def _refuse_now(self, status: int, cause: str) -> None:
-        """Answer what is being read, without the rest of it, and read no further; what was sent ahead is dropped."""
-        exchange = self._reading.exchange or Exchange(self, self._now())
-        self._reading.exchange = None
-        if status:
-            self._refuse(exchange, status, cause)
+        """Refuse what is being read, if it is not refused already, and answer it."""
+        exchange = self._reading.exchange or Exchange(self, self._connections)
+        self._reading.exchange = exchange
+        exchange.refuse(status, cause)
+        self._answer_now()
+
+    def _answer_now(self) -> None:
+        """Answer what is being read and refused, without the rest of it, and read no further."""
+        exchange, self._reading.exchange = self._reading.exchange, None
+        if exchange is None:
+            return
+        exchange.drop_body()
         exchange.keep_alive = False
         if self._working is None and not self._ahead:
             self._working = exchange
             exchange.answer(exchange.refused or refusal(400, "malformed"))
         else:
-            self._drop_body(exchange)
             self._ahead.append(exchange)
-
-    def _drop_body(self, exchange: Exchange) -> None:
-        exchange.take_body()
-        if exchange.held:
-            self._connections.release(self.address, exchange.held)
-            exchange.held = 0
-
-    def _give_up(self, exchange: Exchange, cause: str) -> None:
-        exchange.owner = None
-        self._drop_body(exchange)
-        if exchange.visit is not None:
-            exchange.visit.given_up(0, cause)
-            exchange.visit = None
 
     def _linger(self) -> None:
         self._state, self._over = _State.LINGERING, True
         self.deadline = self._now() + _LINGER_S
         for exchange in self._ahead:
-            self._give_up(exchange, "sent_ahead")
+            exchange.give_up("sent_ahead")
         self._ahead.clear()
         if self._transport is not None:
             self._read_on()
