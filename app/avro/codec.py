@@ -18,6 +18,8 @@ _DOUBLE: Final = 5
 _LIST: Final = 6
 
 _KINDS: Final = {"string": 0, "int": 1, "long": 1, "enum": 2, "boolean": 4, "double": 5, "array": 6}
+_MISSING: Final = object()
+"""The default of a field that has none."""
 _LONGEST: Final = 63
 """Bits of a number before its tenth byte."""
 
@@ -25,27 +27,28 @@ _LONGEST: Final = 63
 class _Field:
     """A field, or with no name the items of a list."""
 
-    def __init__(self, name: str, kind: i64, symbols: list[str], items: "list[_Field]") -> None:
+    def __init__(self, name: str, kind: i64, symbols: list[str], items: "list[_Field]", default: Any) -> None:  # noqa: ANN401 - a field's value
         self.name = name
+        self.default = default
         self.kind = kind
         self.symbols = symbols
         self.numbers = {symbol: number for number, symbol in enumerate(symbols)}
         self.items = items
 
 
-def _field(name: str, kind: Any) -> _Field:  # noqa: ANN401 - a type as JSON
+def _field(name: str, kind: Any, default: Any) -> _Field:  # noqa: ANN401 - JSON
     if isinstance(kind, list):
-        return _Field(name, _OPTIONAL_LONG, [], [])
+        return _Field(name, _OPTIONAL_LONG, [], [], default)
     if isinstance(kind, str):
-        return _Field(name, _KINDS[kind], [], [])
+        return _Field(name, _KINDS[kind], [], [], default)
     items = kind.get("items")
-    return _Field(name, _KINDS[kind["type"]], kind.get("symbols", []), _fields(items) if items else [])
+    return _Field(name, _KINDS[kind["type"]], kind.get("symbols", []), _fields(items) if items else [], default)
 
 
 def _fields(schema: Any) -> list[_Field]:  # noqa: ANN401 - a schema as JSON
     if isinstance(schema, str):
-        return [_field("", schema)]
-    return [_field(each["name"], each["type"]) for each in schema["fields"]]
+        return [_field("", schema, _MISSING)]
+    return [_field(each["name"], each["type"], each.get("default", _MISSING)) for each in schema["fields"]]
 
 
 class Codec:
@@ -72,7 +75,10 @@ class Codec:
 
 def _write_record(out: BytesWriter, fields: list[_Field], record: dict[str, Any]) -> None:
     for field in fields:
-        _write(out, field, record[field.name])
+        value = record.get(field.name, field.default)
+        if value is _MISSING:
+            raise KeyError(field.name)
+        _write(out, field, value)
 
 
 def _write(out: BytesWriter, field: _Field, value: Any) -> None:  # noqa: ANN401 - a field's value
