@@ -166,5 +166,5 @@ async def test_a_full_spool_is_a_503(tmp_path: Path) -> None:
     await asyncio.to_thread(gateway.start)
     body = json.dumps({"event": "failed", "data": {"x": "y" * 200_000}}).encode()
     assert [await asyncio.to_thread(gateway.post, body) for _ in range(5)] == [200, 200, 200, 200, 503]
-    assert gateway.status("/readyz") == 200
+    assert gateway.status("/readyz") == 503
     assert await asyncio.to_thread(gateway.stop) == 0
