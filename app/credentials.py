@@ -1,8 +1,9 @@
 """Secrets and public keys as configured: the text itself, or the file or variable that holds it, and until when."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -60,6 +61,24 @@ class Credential(Group):
     def text(self) -> str:
         """The secret itself."""
         return self.value.get_secret_value()
+
+
+class Named(NamedTuple):
+    """A credential among others of its list."""
+
+    name: str
+    """As configured, else its place in the list, from 1."""
+    text: str
+    until_s: float | None
+    """Its last moment, seconds since 1970; None: it has none."""
+
+
+def named(credentials: Iterable[Credential]) -> list[Named]:
+    """Return the credentials of a list by their names."""
+    return [
+        Named(each.name or str(place), each.text, each.until.timestamp() if each.until else None)
+        for place, each in enumerate(credentials, 1)
+    ]
 
 
 def _in_file(path: object) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from app.credentials import Credential as Configured
+from app.credentials import named
 from app.endpoints import UNSIGNED, Endpoint
 from app.errors import SignatureError
 from app.gateway.rates import Bucket
@@ -102,10 +103,10 @@ class Entrances:
         for name, endpoint in endpoints.items():
             entrance = Entrance(name, endpoint)
             if endpoint.secret_in_url:
-                for place, each in enumerate(endpoint.secrets, 1):
-                    until_s = each.until.timestamp() if each.until else math.inf
-                    found = Found(entrance, each.name or str(place))
-                    self._by_secret.append(_InUrl(endpoint.provider, each.text.encode(), until_s, found))
+                for secret_name, text, until_s in named(endpoint.secrets):
+                    last_s = math.inf if until_s is None else until_s
+                    found = Found(entrance, secret_name)
+                    self._by_secret.append(_InUrl(endpoint.provider, text.encode(), last_s, found))
             else:
                 self._by_name[endpoint.provider, name] = Found(entrance)
         self._nobody = {str(provider): Found(Entrance("", _nobody(provider))) for provider in Provider}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from app.credentials import Credential as Configured
+from app.credentials import named
 from app.endpoints import Endpoint
 from app.verifying import (
     Credential,
@@ -47,7 +48,4 @@ def verifier(endpoint: Endpoint) -> Verifier:
 
 
 def _named(given: Iterable[Configured], key: Callable[[str], Key]) -> list[Credential[Key]]:
-    return [
-        Credential(each.name or str(place), key(each.text), each.until.timestamp() if each.until else None)
-        for place, each in enumerate(given, 1)
-    ]
+    return [Credential(name, key(text), until_s) for name, text, until_s in named(given)]

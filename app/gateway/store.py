@@ -1,7 +1,6 @@
 """Where webhooks go: to the brokers, or to the disk while there are none."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
@@ -15,8 +14,6 @@ _PATIENCE_S = 1.0
 
 Told = Callable[[str], None]
 """Is told once whether a webhook is stored: an empty text, or what went wrong."""
-
-_log = logging.getLogger(__name__)
 
 
 class Store:
