@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,13 +87,20 @@ def settings_for(bootstrap: str, answer_timeout_s: float = 4) -> Settings:
     )
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[Broker]:
+@contextmanager
+def broker_with_raw_topics() -> Iterator[Broker]:
     """Run a broker with empty raw topics of one partition each."""
     with Cluster() as cluster:
         (only,) = cluster.brokers
         asyncio.run(create_raw_topics(only.bootstrap))
         yield only
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    """Run one of this module's own."""
+    with broker_with_raw_topics() as running_broker:
+        yield running_broker
 
 
 async def create_raw_topics(bootstrap: str) -> None:

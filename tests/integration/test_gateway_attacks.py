@@ -11,22 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from app.broker import Broker, Cluster
+from app.broker import Broker
 from tests.integration.gateway_process import PATH, GatewayProcess, numbered, request, teekrr_signature
-from tests.integration.test_gateway import create_raw_topics
+from tests.integration.test_gateway import broker_with_raw_topics
 
 SECRET_IN_URL = "s3cr3t-0123456789abcdef"
 
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """Run a broker with the raw topics."""
-    import asyncio  # noqa: PLC0415 - for this alone
-
-    with Cluster() as cluster:
-        (only,) = cluster.brokers
-        asyncio.run(create_raw_topics(only.bootstrap))
-        yield only
+    """Run one of this module's own."""
+    with broker_with_raw_topics() as running_broker:
+        yield running_broker
 
 
 @pytest.fixture

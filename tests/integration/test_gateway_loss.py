@@ -13,9 +13,9 @@ import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from app.broker import Broker, Cluster
+from app.broker import Broker
 from tests.integration.gateway_process import PATH, GatewayProcess, numbered, teekrr_signature
-from tests.integration.test_gateway import create_raw_topics
+from tests.integration.test_gateway import broker_with_raw_topics
 
 CLIENTS = 16
 ROUNDS = int(os.environ.get("GATEWAY_KILLS", "6"))
@@ -26,11 +26,9 @@ TOPIC = TopicPartition("raw.teekrr", 0)
 
 @pytest.fixture(scope="module")
 def broker() -> Iterator[Broker]:
-    """Run a broker with the raw topics."""
-    with Cluster() as cluster:
-        (only,) = cluster.brokers
-        asyncio.run(create_raw_topics(only.bootstrap))
-        yield only
+    """Run one of this module's own."""
+    with broker_with_raw_topics() as running_broker:
+        yield running_broker
 
 
 class Load:

@@ -72,23 +72,18 @@ def over_tls(process: GatewayProcess, context: ssl.SSLContext, data: bytes) -> b
         return connection.recv(65_536)
 
 
-def serving(process: GatewayProcess) -> None:
-    """Start it where `/livez` cannot be asked without TLS."""
+def over_tls_alone(certificates: Certificates, folder: Path, **settings: object) -> GatewayProcess:
+    """Start one with a spool and no broker, whose `/livez` cannot be asked without TLS."""
+    certificate, key = certificates.of("gateway")
+    files = {"spool_dir": folder / "spool", "tls_certificate": certificate, "tls_key": key}
+    process = GatewayProcess(NOWHERE, folder, **{name: str(path) for name, path in files.items()}, **settings)
     process.launch()
     process.until_logged("metrics on")
+    return process
 
 
 def test_webhooks_come_over_tls_and_silent_handshakes_end(certificates: Certificates, tmp_path: Path) -> None:
-    certificate, key = certificates.of("gateway")
-    process = GatewayProcess(
-        NOWHERE,
-        tmp_path,
-        spool_dir=str(tmp_path / "spool"),
-        tls_certificate=str(certificate),
-        tls_key=str(key),
-        header_timeout_s=1,
-    )
-    serving(process)
+    process = over_tls_alone(certificates, tmp_path, header_timeout_s=1)
     try:
         context = ssl.create_default_context(cafile=certificates.ca)
         assert over_tls(process, context, request(numbered(1))).startswith(b"HTTP/1.1 200 ")
@@ -106,15 +101,7 @@ def test_a_request_in_the_segment_of_the_handshake_is_answered_over_tls(
     certificates: Certificates, tmp_path: Path
 ) -> None:
     """Nothing of the answer may go out in plain text."""
-    certificate, key = certificates.of("gateway")
-    process = GatewayProcess(
-        NOWHERE,
-        tmp_path,
-        spool_dir=str(tmp_path / "spool"),
-        tls_certificate=str(certificate),
-        tls_key=str(key),
-    )
-    serving(process)
+    process = over_tls_alone(certificates, tmp_path)
     try:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         context = ssl.create_default_context(cafile=certificates.ca)
@@ -142,16 +129,7 @@ def test_a_request_in_the_segment_of_the_handshake_is_answered_over_tls(
 
 
 def test_clients_without_a_certificate_stay_outside(certificates: Certificates, tmp_path: Path) -> None:
-    certificate, key = certificates.of("gateway")
-    process = GatewayProcess(
-        NOWHERE,
-        tmp_path,
-        spool_dir=str(tmp_path / "spool"),
-        tls_certificate=str(certificate),
-        tls_key=str(key),
-        tls_client_ca=str(certificates.ca),
-    )
-    serving(process)
+    process = over_tls_alone(certificates, tmp_path, tls_client_ca=str(certificates.ca))
     try:
         context = ssl.create_default_context(cafile=certificates.ca)
         with suppress(OSError):  # with TLS 1.3 the handshake ends before the server says what it misses
